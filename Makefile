@@ -1,0 +1,40 @@
+# Everything a target needs it builds or installs itself, with visible progress. `make try` and `make test` are the two that matter.
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help try stop build test bench lint fmt deny docs
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+build: ## Build kubectl-tracebloc
+	$(CARGO) build --locked
+
+try: ## Bring up the test bed and see `outdated` answer on a real release
+	$(CARGO) build --locked --workspace
+	$(TARGET)/debug/bed try --plugin $(TARGET)/debug/kubectl-tracebloc --helm-plugin .
+
+stop: ## Stop what `make try` left running
+	$(CARGO) run --quiet --locked --package tracebloc-bed -- down
+
+test: ## Run all tests, on a real control plane
+	$(CARGO) build --locked --workspace
+	$(TARGET)/debug/bed build
+	$(CARGO) test --locked --workspace --all-targets --no-fail-fast
+	$(CARGO) test --locked --workspace --doc
+
+bench: ## Measure us and the peers side by side
+	$(CARGO) bench --locked --bench peers
+
+lint: ## Clippy, warnings denied
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+fmt: ## Format all code
+	$(CARGO) fmt --all
+
+deny: ## Licences, sources and duplicate crates
+	$(CARGO) deny --locked check bans licenses sources
+
+docs: ## Write the generated parts of docs/ anew
+	TRACEBLOC_UPDATE_DOCS=1 $(CARGO) test --locked --test main docs

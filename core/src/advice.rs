@@ -1,0 +1,180 @@
+//! Advice: the command line to type next, whole, with context and namespace, for the tools that exist today.
+
+use std::fmt::Write as _;
+
+use crate::image::Digest;
+use crate::name::{Namespace, ReleaseId};
+use crate::snapshot::{ContextFacts, RepositoryRef};
+use crate::version::Version;
+use crate::workload::WorkloadId;
+
+/// Builds command lines that lead to the cluster that was asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Advisor<'facts> {
+    context: &'facts ContextFacts,
+}
+
+impl<'facts> Advisor<'facts> {
+    /// An advisor for the cluster of these facts.
+    pub fn new(context: &'facts ContextFacts) -> Self {
+        Self { context }
+    }
+
+    /// Moves a release to a chart version, keeping the user's values over the new chart's defaults (FACTS 5.5).
+    pub fn upgrade(
+        self,
+        release: &ReleaseId,
+        chart: &str,
+        repository: &RepositoryRef,
+        to: &Version,
+    ) -> String {
+        let mut line = CommandLine::new("helm upgrade");
+        line.word(release.name.as_str());
+        line.word(chart);
+        if repository.masked {
+            // The shell's variable holds what must not be printed.
+            line.flag("--repo \"$REPOSITORY_URL\"");
+        } else {
+            line.option("--repo", &repository.url);
+        }
+        line.option("--version", &to.to_string());
+        line.flag("--reset-then-reuse-values");
+        self.helm(line, &release.namespace)
+    }
+
+    /// Brings a release back to a revision; the only way out of a pending operation (FACTS 5.3).
+    pub fn rollback(self, release: &ReleaseId, revision: u32) -> String {
+        let mut line = CommandLine::new("helm rollback");
+        line.word(release.name.as_str());
+        line.word(&revision.to_string());
+        self.helm(line, &release.namespace)
+    }
+
+    /// Shows what happened to a release.
+    pub fn history(self, release: &ReleaseId) -> String {
+        let mut line = CommandLine::new("helm history");
+        line.word(release.name.as_str());
+        self.helm(line, &release.namespace)
+    }
+
+    /// Starts a workload's pods anew.
+    pub fn restart(self, workload: &WorkloadId) -> String {
+        let mut line = CommandLine::new("kubectl rollout restart");
+        line.word(&workload.to_string());
+        self.kubectl(line, Some(&workload.namespace))
+    }
+
+    /// Lets a paused Deployment go on.
+    pub fn resume(self, workload: &WorkloadId) -> String {
+        let mut line = CommandLine::new("kubectl rollout resume");
+        line.word(&workload.to_string());
+        self.kubectl(line, Some(&workload.namespace))
+    }
+
+    /// Sets containers of a workload to exact content; the pairs are container and image without tag.
+    pub fn set_image(self, workload: &WorkloadId, images: &[(&str, String, &Digest)]) -> String {
+        let mut line = CommandLine::new("kubectl set image");
+        line.word(&workload.to_string());
+        for (container, repository, digest) in images {
+            line.word(&format!("{container}={repository}@{digest}"));
+        }
+        self.kubectl(line, Some(&workload.namespace))
+    }
+
+    /// Lists the claims of a namespace with the volumes behind them.
+    pub fn claims(self, namespace: &Namespace) -> String {
+        let mut line = CommandLine::new("kubectl get persistentvolumeclaims");
+        line.option("--output", "wide");
+        self.kubectl(line, Some(namespace))
+    }
+
+    /// Shows the pods of a namespace.
+    pub fn pods(self, namespace: &Namespace) -> String {
+        self.kubectl(CommandLine::new("kubectl get pods"), Some(namespace))
+    }
+
+    /// Asks the API server whether the credentials may do something.
+    pub fn can_i(self, verb: &str, resource: &str, namespace: Option<&Namespace>) -> String {
+        let mut line = CommandLine::new("kubectl auth can-i");
+        line.word(verb);
+        line.word(resource);
+        self.kubectl(line, namespace)
+    }
+
+    fn helm(self, mut line: CommandLine, namespace: &Namespace) -> String {
+        line.option("--namespace", namespace.as_str());
+        if let Some(context) = &self.context.name {
+            line.option("--kube-context", context);
+        }
+        self.finish(line)
+    }
+
+    fn kubectl(self, mut line: CommandLine, namespace: Option<&Namespace>) -> String {
+        if let Some(namespace) = namespace {
+            line.option("--namespace", namespace.as_str());
+        }
+        if let Some(context) = &self.context.name {
+            line.option("--context", context);
+        }
+        self.finish(line)
+    }
+
+    fn finish(self, mut line: CommandLine) -> String {
+        if let Some(kubeconfig) = &self.context.kubeconfig {
+            line.option("--kubeconfig", kubeconfig);
+        }
+        line.0
+    }
+}
+
+/// A command line under construction, quoted for a POSIX shell.
+struct CommandLine(String);
+
+impl CommandLine {
+    fn new(command: &str) -> Self {
+        Self(command.to_owned())
+    }
+
+    fn word(&mut self, text: &str) {
+        self.0.push(' ');
+        self.0.push_str(&quoted(text));
+    }
+
+    fn flag(&mut self, name: &str) {
+        self.0.push(' ');
+        self.0.push_str(name);
+    }
+
+    fn option(&mut self, name: &str, value: &str) {
+        // Writing to a String cannot fail.
+        let _infallible = write!(self.0, " {name} {}", quoted(value));
+    }
+}
+
+/// A word as a POSIX shell reads it back: in single quotes unless all its characters are harmless.
+fn quoted(text: &str) -> String {
+    let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(harmless) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_only_where_a_shell_needs_it() {
+        for (text, expected) in [
+            ("client", "client"),
+            ("arn:aws:eks:eu:1:cluster/x", "arn:aws:eks:eu:1:cluster/x"),
+            ("my context", "'my context'"),
+            ("", "''"),
+            ("a'b; rm -rf $HOME", r"'a'\''b; rm -rf $HOME'"),
+        ] {
+            assert_eq!(quoted(text), expected);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Judgement: observed facts in, a report out. Total and deterministic; one judge a file.
+
+mod chart;
+mod digest;
+mod release;
+pub mod source;
+
+use std::collections::BTreeSet;
+
+use crate::advice::Advisor;
+use crate::finding::{Code, Finding, Subject};
+use crate::profile::{Kinship, Profile};
+use crate::report::{
+    API_VERSION, ChartState, ContextReport, ImageState, OutdatedReport, ReleaseReport, Summary,
+    UnknownReason,
+};
+use crate::snapshot::{Evidence, Gap, ObservedRelease, Snapshot};
+
+pub use digest::{Wanted, wanted_manifests, wanted_tags};
+
+/// What to judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// Whether chart drift is asked for.
+    pub chart: bool,
+    /// Whether digest drift is asked for.
+    pub digest: bool,
+    /// Whether prereleases of the chart count.
+    pub prereleases: Prereleases,
+}
+
+/// Whether prereleases count as newer versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prereleases {
+    /// Only for a release that runs one (DESIGN §6).
+    WhereInstalled,
+    /// Always: `--devel`.
+    Include,
+}
+
+/// What a judge of one release is given.
+struct Case<'facts> {
+    snapshot: &'facts Snapshot,
+    profile: &'facts Profile,
+    question: Question,
+    advisor: Advisor<'facts>,
+    observed: &'facts ObservedRelease,
+}
+
+impl Case<'_> {
+    fn subject(&self) -> Subject {
+        Subject {
+            release: Some(self.observed.newest.id.clone()),
+            ..Subject::default()
+        }
+    }
+}
+
+/// Judges a snapshot: what is behind, and why.
+pub fn outdated(snapshot: &Snapshot, profile: &Profile, question: Question) -> OutdatedReport {
+    let mut releases = Vec::new();
+    let mut findings = Vec::new();
+    for observed in &snapshot.releases {
+        let case = Case {
+            snapshot,
+            profile,
+            question,
+            advisor: Advisor::new(&snapshot.context),
+            observed,
+        };
+        let (report, mut found) = judge(&case);
+        found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        releases.push(report);
+        findings.extend(found);
+    }
+    findings.extend(unanswered(snapshot));
+    let summary = summarise(&releases);
+    OutdatedReport {
+        api_version: API_VERSION.to_owned(),
+        kind: "OutdatedReport".to_owned(),
+        context: ContextReport {
+            name: snapshot.context.name.clone(),
+            server: snapshot.context.server.clone(),
+            cluster_uid: snapshot.context.cluster_uid.known().cloned(),
+        },
+        checked_at: snapshot.observed_at,
+        releases,
+        summary,
+        findings,
+    }
+}
+
+fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
+    let head = &case.observed.newest;
+    let mut report = ReleaseReport {
+        namespace: head.id.namespace.clone(),
+        name: head.id.name.clone(),
+        revision: head.revision,
+        status: head.status,
+        installed_at: None,
+        deployed_at: None,
+        chart: None,
+        images: Vec::new(),
+    };
+    let mut findings = release::judge(case);
+    if let Evidence::Known(current) = case.observed.current() {
+        report.installed_at = current.first_deployed;
+        report.deployed_at = current.last_deployed;
+        if case.question.chart {
+            let (chart, found) = chart::judge(case, current);
+            report.chart = Some(chart);
+            findings.extend(found);
+        }
+        if case.question.digest && !release::is_gone(head.status) {
+            let (images, found) = digest::judge(case, current);
+            report.images = images;
+            findings.extend(found);
+        }
+    }
+    (report, findings)
+}
+
+/// Lists that the cluster did not give, once each.
+fn unanswered(snapshot: &Snapshot) -> Vec<Finding> {
+    let gaps: BTreeSet<&Gap> = snapshot
+        .unlisted
+        .iter()
+        .map(|unlisted| &unlisted.gap)
+        .collect();
+    gaps.into_iter()
+        .map(|gap| {
+            Finding::new(
+                Code::ClusterUnanswered,
+                Subject::default(),
+                format!("{}: {}", gap.asked, gap.message),
+            )
+        })
+        .collect()
+}
+
+fn summarise(releases: &[ReleaseReport]) -> Summary {
+    let mut summary = Summary::default();
+    for release in releases {
+        summary.releases += 1;
+        match release.chart.as_ref().map(|chart| chart.state) {
+            Some(ChartState::Behind | ChartState::Mixed | ChartState::Replaced) => {
+                summary.charts_behind += 1;
+            }
+            Some(ChartState::Unknown) => summary.unknown += 1,
+            // Not asked for, or the record could not be read: then the release as a whole is unknown.
+            None if release.installed_at.is_none() && release.images.is_empty() => {
+                summary.unknown += 1;
+            }
+            Some(ChartState::Current | ChartState::Ahead) | None => {}
+        }
+        for image in &release.images {
+            match image.state {
+                ImageState::Behind => summary.digests_behind += 1,
+                ImageState::Unknown => summary.unknown += 1,
+                ImageState::Current | ImageState::Rolling | ImageState::Idle => {}
+            }
+        }
+    }
+    summary
+}
+
+/// True if a release belongs to the profile's product: what is shown where no release was named.
+pub fn is_product(observed: &ObservedRelease, profile: &Profile) -> bool {
+    match observed.current() {
+        Evidence::Known(release) => profile.kinship(release) != Kinship::Foreign,
+        // A release that cannot be read may be ours: hiding it would be guessing.
+        Evidence::Unknown(_) => true,
+    }
+}
+
+fn unknown(gap: &Gap) -> UnknownReason {
+    UnknownReason {
+        reason: gap.reason,
+        message: gap.message.clone(),
+    }
+}

@@ -1,0 +1,184 @@
+//! Findings: what is worth a user's attention, each with a stable code. One vocabulary for table, JSON and documentation.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::name::ReleaseId;
+use crate::workload::WorkloadId;
+
+/// How bad a finding is.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing; nothing need be done.
+    Info,
+    /// Should be looked at.
+    Warning,
+    /// Harm is likely or has begun.
+    Danger,
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal, $severity:ident;)+) => {
+        /// What was found. Codes are never renamed or given another meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum Code {
+            $($(#[doc = $doc])+ #[serde(rename = $code)] $variant,)+
+        }
+
+        impl Code {
+            /// Every code, for documentation and for tests that hold each to its promise.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The code as users write it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)+
+                }
+            }
+
+            /// How bad it is.
+            pub fn severity(self) -> Severity {
+                match self {
+                    $(Self::$variant => Severity::$severity,)+
+                }
+            }
+
+            /// What it means, in a sentence or two.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($doc),+).trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A newer version of the chart is published and fits this cluster.
+    ChartBehind = "chart-behind", Warning;
+    /// The release runs a chart version newer than any that its repository publishes.
+    ChartAhead = "chart-ahead", Info;
+    /// The release's chart is no longer published: the `client` chart replaces it.
+    ChartReplaced = "chart-replaced", Warning;
+    /// The installed chart version is no longer listed in the repository's index.
+    ChartVersionUnlisted = "chart-version-unlisted", Info;
+    /// It is not known which versions of the chart are published.
+    ChartUnknown = "chart-unknown", Warning;
+    /// The newest revision failed: its objects may be a mixture of two chart versions.
+    ReleaseFailed = "release-failed", Danger;
+    /// An operation holds the release, or was killed while it did; Helm refuses an upgrade until it is rolled back.
+    ReleasePending = "release-pending", Danger;
+    /// The release was uninstalled with its history kept, or is being uninstalled.
+    ReleaseUninstalled = "release-uninstalled", Info;
+    /// The record of the release could not be decoded.
+    ReleaseUnreadable = "release-unreadable", Danger;
+    /// Pods run other content than their tag now points to.
+    DigestBehind = "digest-behind", Warning;
+    /// The image is pinned to a digest, and its tag now points to other content.
+    DigestPinned = "digest-pinned", Info;
+    /// The annotation says that the published content was rolled out, but pods do not run it: the chart's own refresh cannot see this.
+    RecordLies = "record-lies", Warning;
+    /// Pods run different content of one image.
+    DigestSkewed = "digest-skewed", Warning;
+    /// It is not known whether pods run what is published.
+    DigestUnknown = "digest-unknown", Warning;
+    /// The cluster did not answer a question, or the credentials may not ask it.
+    ClusterUnanswered = "cluster-unanswered", Warning;
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// What a finding is about. Fields that do not apply are left out.
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub struct Subject {
+    /// The release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseId>,
+    /// The image, by the name that the report gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<WorkloadId>,
+}
+
+/// One thing found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// What kind of thing.
+    #[schemars(with = "String")]
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is about.
+    pub subject: Subject,
+    /// What was found, as a sentence without a full stop.
+    pub message: String,
+    /// What to type next: whole command lines, in order. Empty where nothing need or can be done.
+    #[serde(default)]
+    pub advice: Vec<String>,
+    /// The facts it rests on, as text.
+    #[serde(default)]
+    pub evidence: Vec<String>,
+}
+
+impl Finding {
+    /// A finding with its code's own severity, without advice.
+    pub fn new(code: Code, subject: Subject, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: code.severity(),
+            subject,
+            message: message.into(),
+            advice: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
+    /// The same with commands to type next.
+    #[must_use]
+    pub fn advise(mut self, advice: Vec<String>) -> Self {
+        self.advice = advice;
+        self
+    }
+
+    /// The same with the facts that it rests on.
+    #[must_use]
+    pub fn because(mut self, evidence: impl IntoIterator<Item = String>) -> Self {
+        self.evidence.extend(evidence);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_kebab_case_unique_and_explained() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.as_str()), "{code} twice");
+            assert!(
+                code.as_str()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            );
+            assert!(code.meaning().ends_with('.'), "{code}");
+            assert_eq!(serde_json::to_string(code).unwrap(), format!("\"{code}\""));
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What we know of a chart, as data: a profile is YAML, so that another chart is another profile (DESIGN §1.7).
+
+use serde::Deserialize;
+
+use crate::name::{ChartName, ReleaseName};
+use crate::release::{Origin, Release};
+use crate::version::Version;
+use crate::workload::{WorkloadId, WorkloadKind};
+use crate::yaml::{self, YamlError};
+
+/// The profile of the tracebloc `client` chart, embedded so that it works offline.
+const CLIENT: &str = include_str!("profiles/client.yaml");
+
+/// Facts about one chart.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Profile {
+    /// The chart's name.
+    pub chart: ChartName,
+    /// The chart repository that publishes it.
+    pub repository: String,
+    /// The workload that every release of the chart has, and that carries its records.
+    pub main_workload: WorkloadPattern,
+    /// Charts whose releases this chart replaces.
+    pub replaces: Vec<ChartName>,
+    /// The prefix of the annotations that the chart's jobs write.
+    pub record_prefix: String,
+    /// Where values of interest are found.
+    pub values: ValuePaths,
+    /// Channel names that the chart rewrites.
+    pub channel_aliases: ChannelAliases,
+    /// The images it runs.
+    pub images: Vec<ProfileImage>,
+}
+
+/// Paths of values, dotted.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ValuePaths {
+    /// The chart repository that the chart's own updater uses.
+    pub repository_url: String,
+    /// The channel that images follow.
+    pub channel: String,
+    /// The channel where the value is empty.
+    pub default_channel: String,
+}
+
+/// A rewriting of channel names.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelAliases {
+    /// The first chart version that rewrites.
+    pub since: Version,
+    /// From written name to tag.
+    pub names: std::collections::BTreeMap<String, String>,
+}
+
+/// An image of the chart.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProfileImage {
+    /// The name users know it by.
+    pub name: String,
+    /// The containers that run it.
+    pub containers: Vec<ContainerPattern>,
+    /// True if its tag is the channel.
+    #[serde(default)]
+    pub follows_channel: bool,
+    /// The value that sets its tag, where there is one.
+    #[serde(default)]
+    pub tag_value: Option<String>,
+    /// The value that pins it to a digest.
+    #[serde(default)]
+    pub digest_value: Option<String>,
+    /// The annotation on the main workload that records the digest last refreshed to.
+    #[serde(default)]
+    pub record: Option<String>,
+}
+
+/// A workload by kind and name, where `{release}` stands for the release's name.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkloadPattern {
+    /// Its kind.
+    pub kind: WorkloadKind,
+    /// Its name.
+    pub name: String,
+}
+
+/// A container by workload and name.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContainerPattern {
+    /// The workload's kind.
+    pub kind: WorkloadKind,
+    /// The workload's name, where `{release}` stands for the release's name.
+    pub workload: String,
+    /// The container's name.
+    pub container: String,
+}
+
+/// What a release is to a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinship {
+    /// A release of the profile's chart.
+    Ours,
+    /// A release of a chart that the profile's chart replaces.
+    Replaced,
+    /// Neither.
+    Foreign,
+}
+
+impl Profile {
+    /// The embedded profile of the tracebloc `client` chart.
+    pub fn client() -> Result<Self, YamlError> {
+        yaml::from_slice(CLIENT.as_bytes())
+    }
+
+    /// What a release is to this profile: the chart's name must fit *and* the stored manifest must have the main workload (DESIGN §6).
+    pub fn kinship(&self, release: &Release) -> Kinship {
+        if self.replaces.contains(&release.chart.name) {
+            return Kinship::Replaced;
+        }
+        let has_main = release.workloads.iter().any(|workload| {
+            self.main_workload
+                .matches(&workload.id, &release.head.id.name)
+        });
+        if release.chart.name == self.chart && has_main {
+            Kinship::Ours
+        } else {
+            Kinship::Foreign
+        }
+    }
+
+    /// The image that a container of a release runs.
+    pub fn image_of(
+        &self,
+        release: &ReleaseName,
+        workload: &WorkloadId,
+        container: &str,
+    ) -> Option<&ProfileImage> {
+        self.images.iter().find(|image| {
+            image
+                .containers
+                .iter()
+                .any(|pattern| pattern.matches(release, workload, container))
+        })
+    }
+
+    /// The channel tag that a release's values name, and who named it. Aliases are resolved only by chart versions that do so (DOMAIN §3).
+    pub fn channel(&self, release: &Release) -> (String, Origin) {
+        let (written, origin) = release
+            .values
+            .text(&self.values.channel)
+            .filter(|(text, _)| !text.is_empty())
+            .unwrap_or_else(|| (self.values.default_channel.clone(), Origin::Chart));
+        let rewrites = release
+            .chart
+            .version
+            .as_ref()
+            .is_some_and(|version| *version >= self.channel_aliases.since);
+        match self.channel_aliases.names.get(&written) {
+            Some(tag) if rewrites => (tag.clone(), origin),
+            _ => (written, origin),
+        }
+    }
+}
+
+impl WorkloadPattern {
+    /// True if the workload is the one meant, in whatever namespace.
+    pub fn matches(&self, workload: &WorkloadId, release: &ReleaseName) -> bool {
+        workload.kind == self.kind
+            && workload.name == self.name.replace("{release}", release.as_str())
+    }
+}
+
+impl ContainerPattern {
+    fn matches(&self, release: &ReleaseName, workload: &WorkloadId, container: &str) -> bool {
+        self.container == container
+            && workload.kind == self.kind
+            && workload.name == self.workload.replace("{release}", release.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::Namespace;
+
+    fn workload(kind: WorkloadKind, name: &str) -> WorkloadId {
+        WorkloadId {
+            kind,
+            namespace: Namespace::parse("edge").unwrap(),
+            name: name.into(),
+        }
+    }
+
+    #[test]
+    fn the_embedded_profile_is_well_formed() {
+        let profile = Profile::client().unwrap();
+        assert_eq!(profile.chart.as_str(), "client");
+        let names: std::collections::BTreeSet<&str> = profile
+            .images
+            .iter()
+            .map(|image| image.name.as_str())
+            .collect();
+        assert_eq!(names.len(), profile.images.len(), "image names are unique");
+        assert!(!profile.replaces.contains(&profile.chart));
+    }
+
+    #[test]
+    fn containers_are_known_by_workload_and_name() {
+        let profile = Profile::client().unwrap();
+        let release = ReleaseName::parse("edge").unwrap();
+        let name = |kind, workload_name: &str, container: &str| {
+            profile
+                .image_of(&release, &workload(kind, workload_name), container)
+                .map(|image| image.name.as_str())
+        };
+        assert_eq!(
+            name(WorkloadKind::Deployment, "edge-jobs-manager", "api"),
+            Some("jobs-manager")
+        );
+        assert_eq!(
+            name(WorkloadKind::Deployment, "edge-requests-proxy", "proxy"),
+            Some("jobs-manager")
+        );
+        assert_eq!(
+            name(WorkloadKind::Deployment, "other-jobs-manager", "api"),
+            None
+        );
+        assert_eq!(
+            name(WorkloadKind::DaemonSet, "edge-jobs-manager", "api"),
+            None
+        );
+    }
+
+    #[test]
+    fn an_unknown_field_in_a_profile_is_an_error() {
+        let text = format!("{CLIENT}\nunheardOf: 1\n");
+        assert!(yaml::from_slice::<Profile>(text.as_bytes()).is_err());
+    }
+}

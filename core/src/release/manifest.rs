@@ -1,0 +1,240 @@
+//! The stored manifest: which workloads a release declares. Only their names, containers and images are read.
+
+use serde::Deserialize;
+
+use crate::name::Namespace;
+use crate::workload::{Container, Workload, WorkloadId, WorkloadKind};
+use crate::yaml;
+
+/// What a manifest holds of interest.
+pub(super) struct Contents {
+    pub(super) workloads: Vec<Workload>,
+    pub(super) unreadable: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    kind: String,
+    metadata: Metadata,
+    #[serde(default)]
+    spec: Spec,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+    #[serde(default)]
+    namespace: Option<String>,
+}
+
+/// The pod specification sits at another depth in each kind; one shape reads them all: a Pod has the containers itself, the others a template,
+/// and a `CronJob` a template of a Job.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    template: Option<Template>,
+    job_template: Option<JobTemplate>,
+    #[serde(default)]
+    init_containers: Option<Vec<DeclaredContainer>>,
+    #[serde(default)]
+    containers: Option<Vec<DeclaredContainer>>,
+}
+
+#[derive(Deserialize)]
+struct Template {
+    #[serde(default)]
+    spec: PodSpec,
+}
+
+#[derive(Deserialize)]
+struct JobTemplate {
+    spec: JobSpec,
+}
+
+#[derive(Deserialize)]
+struct JobSpec {
+    template: Template,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct PodSpec {
+    #[serde(default)]
+    init_containers: Option<Vec<DeclaredContainer>>,
+    #[serde(default)]
+    containers: Option<Vec<DeclaredContainer>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DeclaredContainer {
+    name: String,
+    #[serde(default)]
+    image: String,
+    #[serde(default)]
+    image_pull_policy: Option<String>,
+}
+
+/// Reads the workloads of a stored manifest. Objects without a namespace are in the release's.
+pub(super) fn parse(manifest: &str, release_namespace: &Namespace) -> Contents {
+    let mut contents = Contents {
+        workloads: Vec::new(),
+        unreadable: Vec::new(),
+    };
+    for document in yaml::documents(manifest) {
+        let Some(kind) = declared_kind(document) else {
+            continue;
+        };
+        match read(document, kind, release_namespace) {
+            Some(workload) => contents.workloads.push(workload),
+            None => contents.unreadable.push(kind.as_str().to_owned()),
+        }
+    }
+    contents.workloads.sort_by(|a, b| a.id.cmp(&b.id));
+    contents
+}
+
+/// The kind of a document if it is a workload, found without parsing the document: most of a manifest is of no interest here.
+fn declared_kind(document: &str) -> Option<WorkloadKind> {
+    document.lines().find_map(|line| {
+        let kind = line.strip_prefix("kind:")?;
+        WorkloadKind::parse(kind.trim().trim_matches(['"', '\'']))
+    })
+}
+
+fn read(document: &str, kind: WorkloadKind, release_namespace: &Namespace) -> Option<Workload> {
+    let document: Document = yaml::from_slice(document.as_bytes()).ok()?;
+    if document.kind != kind.as_str() {
+        return None;
+    }
+    let namespace = match document.metadata.namespace.as_deref() {
+        None | Some("") => release_namespace.clone(),
+        Some(name) => Namespace::parse(name).ok()?,
+    };
+    let Spec {
+        template,
+        job_template,
+        init_containers,
+        containers: main,
+    } = document.spec;
+    let pod = match (template, job_template) {
+        (Some(template), _) => template.spec,
+        (None, Some(job)) => job.spec.template.spec,
+        (None, None) => PodSpec {
+            init_containers,
+            containers: main,
+        },
+    };
+    Some(Workload {
+        id: WorkloadId {
+            kind,
+            namespace,
+            name: document.metadata.name,
+        },
+        containers: containers(pod),
+    })
+}
+
+fn containers(pod: PodSpec) -> Vec<Container> {
+    let read = |declared: DeclaredContainer, init: bool| {
+        Container::declared(
+            declared.name,
+            &declared.image,
+            declared.image_pull_policy.as_deref(),
+            init,
+        )
+    };
+    let init = pod.init_containers.unwrap_or_default();
+    let main = pod.containers.unwrap_or_default();
+    init.into_iter()
+        .map(|declared| read(declared, true))
+        .chain(main.into_iter().map(|declared| read(declared, false)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::PullPolicy;
+
+    const MANIFEST: &str = "---
+# Source: client/templates/secret.yaml
+apiVersion: v1
+kind: Secret
+metadata:
+  name: edge-secrets
+stringData:
+  note: |
+    kind: Deployment
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata:
+  name: edge-resource-monitor
+  namespace: tracebloc-node-agents
+spec:
+  template:
+    spec:
+      containers:
+        - name: tracebloc-resource-monitor
+          image: 127.0.0.1:5000/tracebloc/resource-monitor@sha256:0000000000000000000000000000000000000000000000000000000000000000
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: edge-image-refresh}
+spec:
+  schedule: '7 * * * *'
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          containers: [{name: refresh, image: 'alpine/k8s:1.30.5'}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: mysql-client
+spec:
+  template:
+    spec:
+      initContainers:
+        - name: init-mysql-data
+          image: busybox:1.35
+      containers:
+        - name: mysql-client
+          image: tracebloc/mysql-client:prod
+          imagePullPolicy: Always
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: [broken
+";
+
+    #[test]
+    fn workloads_are_found_at_every_depth() {
+        let contents = parse(MANIFEST, &Namespace::parse("edge").unwrap());
+        let names: Vec<String> = contents
+            .workloads
+            .iter()
+            .map(|workload| format!("{}:{}", workload.id.namespace, workload.id))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "edge:deployment/mysql-client",
+                "tracebloc-node-agents:daemonset/edge-resource-monitor",
+                "edge:cronjob/edge-image-refresh"
+            ]
+        );
+        let mysql = &contents.workloads[0];
+        assert!(mysql.containers[0].init && !mysql.containers[1].init);
+        assert_eq!(mysql.containers[0].pull_policy, PullPolicy::IfNotPresent);
+        assert_eq!(mysql.containers[1].pull_policy, PullPolicy::Always);
+    }
+
+    #[test]
+    fn a_damaged_workload_is_named_and_the_rest_is_read() {
+        let contents = parse(MANIFEST, &Namespace::parse("edge").unwrap());
+        assert_eq!(contents.unreadable, ["Deployment"]);
+    }
+}

@@ -1,0 +1,313 @@
+//! The bytes of a release record, unpacked and typed.
+
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::manifest;
+use super::{ApplyMethod, ChartMetadata, Release, ReleaseStatus, RevisionHead, Values};
+use crate::name::{ChartName, NameError, Namespace, ReleaseId, ReleaseName};
+use crate::version::Version;
+
+/// The most bytes a payload may inflate to. A Secret holds 1 MiB, real releases inflate to a few MiB; a gzip bomb stops here.
+pub const INFLATED_LIMIT: u64 = 64 * 1024 * 1024;
+
+/// The first bytes of a gzip stream; a payload without them is plain JSON, as very old Helm 3 wrote it.
+const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
+
+/// Why a release record cannot be read. No variant carries any of the record's content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The record is not base64.
+    #[error("the record is not base64")]
+    Base64,
+    /// The gzip stream is damaged or cut short.
+    #[error("the record's gzip stream is damaged or cut short")]
+    Gzip,
+    /// The gzip stream is larger than any release.
+    #[error("the record inflates to more than {limit} bytes")]
+    TooLarge {
+        /// [`INFLATED_LIMIT`].
+        limit: u64,
+    },
+    /// The JSON is malformed, or is not a release.
+    #[error("the record is not a Helm release: {reason} at line {line}, column {column}")]
+    Json {
+        /// What kind of fault.
+        reason: &'static str,
+        /// Line of the fault, counted from 1.
+        line: usize,
+        /// Column of the fault, counted from 1.
+        column: usize,
+    },
+    /// A name in the record is not one.
+    #[error("the record names something impossible")]
+    Name(#[from] NameError),
+}
+
+#[derive(Deserialize)]
+struct Record {
+    name: String,
+    namespace: String,
+    version: u32,
+    #[serde(default)]
+    manifest: String,
+    #[serde(default)]
+    config: Option<Value>,
+    #[serde(default)]
+    info: Info,
+    chart: Chart,
+    #[serde(default)]
+    apply_method: String,
+}
+
+#[derive(Deserialize, Default)]
+struct Info {
+    #[serde(default)]
+    status: String,
+    #[serde(default, deserialize_with = "lenient_time")]
+    first_deployed: Option<Timestamp>,
+    #[serde(default, deserialize_with = "lenient_time")]
+    last_deployed: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct Chart {
+    metadata: Metadata,
+    #[serde(default)]
+    values: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: String,
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    app_version: Option<String>,
+}
+
+/// Helm 3 writes a zero time as `""`, Helm 4 leaves it out, and both may write the year 1 (FACTS 5.2): all of these are no time.
+fn lenient_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    Ok(text
+        .and_then(|text| text.parse::<Timestamp>().ok())
+        .filter(|time| time.as_second() > 0))
+}
+
+impl Release {
+    /// Decodes the value of the key `release` of a release Secret or `ConfigMap`: for a Secret after the base64 of its `data` is undone,
+    /// for a `ConfigMap` as it stands.
+    pub fn decode(record: &[u8]) -> Result<Self, DecodeError> {
+        let json = inflate(record)?;
+        let record: Record = serde_json::from_slice(&json).map_err(|error| json_error(&error))?;
+        drop(json);
+        let namespace = Namespace::parse(&record.namespace)?;
+        let contents = manifest::parse(&record.manifest, &namespace);
+        Ok(Self {
+            head: RevisionHead {
+                id: ReleaseId {
+                    namespace,
+                    name: ReleaseName::parse(&record.name)?,
+                },
+                revision: record.version,
+                status: ReleaseStatus::parse(&record.info.status),
+            },
+            chart: ChartMetadata {
+                name: ChartName::parse(&record.chart.metadata.name)?,
+                version: Version::parse(&record.chart.metadata.version).ok(),
+                version_text: record.chart.metadata.version,
+                app_version: record.chart.metadata.app_version,
+            },
+            first_deployed: record.info.first_deployed,
+            last_deployed: record.info.last_deployed,
+            apply_method: if record.apply_method == "ssa" {
+                ApplyMethod::ServerSide
+            } else {
+                ApplyMethod::ClientSide
+            },
+            workloads: contents.workloads,
+            unreadable: contents.unreadable,
+            values: Values::new(record.config, record.chart.values),
+        })
+    }
+}
+
+fn inflate(record: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let trimmed = record.trim_ascii();
+    let packed = STANDARD.decode(trimmed).map_err(|_| DecodeError::Base64)?;
+    if !packed.starts_with(&GZIP_MAGIC) {
+        return Ok(packed);
+    }
+    let mut json = Vec::with_capacity(packed.len().saturating_mul(4));
+    GzDecoder::new(packed.as_slice())
+        .take(INFLATED_LIMIT + 1)
+        .read_to_end(&mut json)
+        .map_err(|_| DecodeError::Gzip)?;
+    if json.len() as u64 > INFLATED_LIMIT {
+        return Err(DecodeError::TooLarge {
+            limit: INFLATED_LIMIT,
+        });
+    }
+    Ok(json)
+}
+
+/// The place and the kind of a JSON fault; serde's own message may quote the record.
+fn json_error(error: &serde_json::Error) -> DecodeError {
+    use serde_json::error::Category;
+    DecodeError::Json {
+        reason: match error.classify() {
+            Category::Io => "unreadable",
+            Category::Syntax => "malformed JSON",
+            Category::Data => "a field is missing or of the wrong type",
+            Category::Eof => "the JSON ends too early",
+        },
+        line: error.line(),
+        column: error.column(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::io::Write as _;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn record() -> Value {
+        json!({
+            "name": "edge", "namespace": "tracebloc", "version": 3,
+            "info": {"status": "deployed", "first_deployed": "2026-03-04T10:00:00.123456789Z", "last_deployed": "2026-08-12T10:00:00Z", "deleted": ""},
+            "chart": {"metadata": {"name": "client", "version": "1.9.34", "appVersion": "1.9.34"}, "values": {"env": {"CLIENT_ENV": ""}}, "templates": []},
+            "config": {"clientPassword": "hunter2", "env": {"CLIENT_ENV": "stg"}},
+            "manifest": "---\n# Source: client/templates/x.yaml\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: edge-jobs-manager\nspec:\n  template:\n    spec:\n      containers:\n        - name: api\n          image: docker.io/tracebloc/jobs-manager:prod\n          imagePullPolicy: Always\n"
+        })
+    }
+
+    fn encode(value: &Value) -> Vec<u8> {
+        STANDARD
+            .encode(gzip(value.to_string().as_bytes()))
+            .into_bytes()
+    }
+
+    #[test]
+    fn a_record_becomes_facts() {
+        let release = Release::decode(&encode(&record())).unwrap();
+        assert_eq!(release.head.id.to_string(), "tracebloc/edge");
+        assert_eq!(release.head.revision, 3);
+        assert_eq!(release.head.status, ReleaseStatus::Deployed);
+        assert_eq!(release.chart.version_text, "1.9.34");
+        assert_eq!(release.workloads.len(), 1);
+        assert_eq!(release.workloads[0].containers[0].name, "api");
+        assert_eq!(release.apply_method, ApplyMethod::ClientSide);
+        assert_eq!(
+            release.first_deployed.unwrap().to_string(),
+            "2026-03-04T10:00:00.123456789Z"
+        );
+    }
+
+    #[test]
+    fn plain_json_of_old_helm_is_read() {
+        let record = STANDARD.encode(record().to_string());
+        assert!(Release::decode(record.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn zero_times_are_no_time() {
+        for zero in [json!(""), json!(null), json!("0001-01-01T00:00:00Z")] {
+            let mut value = record();
+            value["info"]["last_deployed"] = zero;
+            assert_eq!(
+                Release::decode(&encode(&value)).unwrap().last_deployed,
+                None
+            );
+        }
+    }
+
+    #[test]
+    fn damage_is_told_apart_and_says_nothing_secret() {
+        let good = encode(&record());
+        let cases: [(Vec<u8>, fn(&DecodeError) -> bool); 5] = [
+            (b"%%%".to_vec(), |error| {
+                matches!(error, DecodeError::Base64)
+            }),
+            (
+                STANDARD
+                    .encode(&gzip(record().to_string().as_bytes())[..200])
+                    .into_bytes(),
+                |error| matches!(error, DecodeError::Gzip),
+            ),
+            (
+                STANDARD
+                    .encode(gzip(b"{\"clientPassword\": \"hunter2\""))
+                    .into_bytes(),
+                |error| matches!(error, DecodeError::Json { .. }),
+            ),
+            (
+                STANDARD
+                    .encode(gzip(b"{\"name\": [\"hunter2\"]}"))
+                    .into_bytes(),
+                |error| matches!(error, DecodeError::Json { .. }),
+            ),
+            (STANDARD.encode(gzip(b"")).into_bytes(), |error| {
+                matches!(error, DecodeError::Json { .. })
+            }),
+        ];
+        assert!(Release::decode(&good).is_ok());
+        for (bytes, expected) in cases {
+            let error = Release::decode(&bytes).unwrap_err();
+            assert!(expected(&error), "{error:?}");
+            assert!(!format!("{error:?} {error}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn a_gzip_bomb_stops_at_the_limit() {
+        let zeros = vec![b' '; usize::try_from(INFLATED_LIMIT).unwrap() + 10];
+        let bomb = STANDARD.encode(gzip(&zeros));
+        assert!(bomb.len() < 200_000);
+        assert_eq!(
+            Release::decode(bomb.as_bytes()).unwrap_err(),
+            DecodeError::TooLarge {
+                limit: INFLATED_LIMIT
+            }
+        );
+    }
+
+    #[test]
+    fn debug_output_hides_values() {
+        let release = Release::decode(&encode(&record())).unwrap();
+        assert!(!format!("{release:?}").contains("hunter2"));
+        assert!(!serde_json::to_string(&release).unwrap().contains("hunter2"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _outcome = Release::decode(&bytes);
+            let _outcome = Release::decode(STANDARD.encode(&bytes).as_bytes());
+            let _outcome = Release::decode(STANDARD.encode(gzip(&bytes)).as_bytes());
+        }
+
+        #[test]
+        fn a_truncated_record_is_never_a_release(cut in 1usize..400) {
+            let whole = encode(&record());
+            let cut = cut.min(whole.len() - 1);
+            prop_assert!(Release::decode(&whole[..whole.len() - cut]).is_err());
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Reports: what commands print. Their JSON form is documented by schemas and kept stable within a version: fields are added, never renamed,
+//! and enumerations are open (DESIGN §4).
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::finding::Finding;
+use crate::image::Digest;
+use crate::manifest::Platform;
+use crate::name::{Namespace, ReleaseName};
+use crate::release::ReleaseStatus;
+use crate::snapshot::GapReason;
+use crate::version::{Change, Version};
+use crate::workload::WorkloadId;
+
+/// The version of all report formats.
+pub const API_VERSION: &str = "tracebloc.io/v1alpha1";
+
+/// What is behind: the answer of `outdated`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutdatedReport {
+    /// The format's version: `tracebloc.io/v1alpha1`.
+    pub api_version: String,
+    /// `OutdatedReport`.
+    pub kind: String,
+    /// The cluster asked.
+    pub context: ContextReport,
+    /// When the facts were observed.
+    #[schemars(with = "String")]
+    pub checked_at: Timestamp,
+    /// The releases, by namespace and name.
+    pub releases: Vec<ReleaseReport>,
+    /// Counts over all releases.
+    pub summary: Summary,
+    /// What is worth attention, worst first within each release.
+    pub findings: Vec<Finding>,
+}
+
+/// The cluster that was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ContextReport {
+    /// The context's name; absent for in-cluster configuration and a bare `--server`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The API server's URL.
+    pub server: String,
+    /// The UID of the namespace `kube-system`; absent where it may not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_uid: Option<String>,
+}
+
+/// One release.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseReport {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: ReleaseName,
+    /// Its newest revision.
+    pub revision: u32,
+    /// The newest revision's status.
+    pub status: ReleaseStatus,
+    /// When it was first installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub installed_at: Option<Timestamp>,
+    /// When the deployed revision, and with it the present chart version, was installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub deployed_at: Option<Timestamp>,
+    /// Its chart; absent where the record could not be read, or with `--only`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chart: Option<ChartReport>,
+    /// Its images.
+    pub images: Vec<ImageReport>,
+}
+
+/// How a chart stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChartState {
+    /// The newest version that fits is installed.
+    Current,
+    /// A newer version that fits is published.
+    Behind,
+    /// A newer version than any published is installed.
+    Ahead,
+    /// An operation that failed or hangs left objects of two versions.
+    Mixed,
+    /// The chart is no longer published; another replaces it.
+    Replaced,
+    /// It could not be established.
+    Unknown,
+}
+
+/// A release's chart against its repository.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChartReport {
+    /// The chart's name.
+    pub name: String,
+    /// The version that was last deployed.
+    pub current: String,
+    /// The version of a newer revision that failed or hangs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempted: Option<String>,
+    /// The newest version that fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<Version>,
+    /// The newest version of each step that fits.
+    #[serde(default)]
+    pub newest: NewestVersions,
+    /// The step from current to latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+    /// How it stands.
+    pub state: ChartState,
+    /// How many versions that fit are newer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions_behind: Option<u32>,
+    /// Newer versions that were passed over.
+    #[serde(default)]
+    pub skipped: Vec<SkippedVersion>,
+    /// The repository's URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// When the repository confirmed its versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub observed_at: Option<Timestamp>,
+    /// Why the state is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<UnknownReason>,
+}
+
+/// The newest version of each step, where there is one newer than the current.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewestVersions {
+    /// Same major and minor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<Version>,
+    /// Same major, another minor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minor: Option<Version>,
+    /// Another major.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub major: Option<Version>,
+}
+
+/// A newer version that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SkippedVersion {
+    /// Which.
+    pub version: Version,
+    /// Why.
+    pub reason: String,
+}
+
+/// Why something is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnknownReason {
+    /// The kind of failure.
+    pub reason: GapReason,
+    /// In words.
+    pub message: String,
+}
+
+/// How an image stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageState {
+    /// All pods run the published content.
+    Current,
+    /// Some or all pods run other content.
+    Behind,
+    /// Some pods run other content, and a rollout is replacing them.
+    Rolling,
+    /// Nothing runs: scaled to zero, or between runs.
+    Idle,
+    /// It could not be established.
+    Unknown,
+}
+
+/// What qualifies an image's state.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageFlag {
+    /// The reference names a digest that the release's values or the chart chose.
+    Pinned,
+    /// Pods run different content.
+    Skewed,
+    /// A restart would not pull: the pull policy is not Always.
+    RestartInVain,
+}
+
+/// Who chose an image's tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TagSource {
+    /// A value that the user set.
+    Value,
+    /// The chart's default.
+    Default,
+}
+
+/// One image of a release.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageReport {
+    /// Its name in the profile, else the last part of its repository.
+    pub name: String,
+    /// Registry and repository, without tag and digest.
+    pub repository: String,
+    /// The tag that it is compared under; absent where only a digest is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// Who chose the tag.
+    pub source: TagSource,
+    /// How it stands.
+    pub state: ImageState,
+    /// What qualifies that.
+    #[serde(default)]
+    pub flags: Vec<ImageFlag>,
+    /// Where it is used.
+    pub references: Vec<Reference>,
+    /// Its digests.
+    pub digest: DigestReport,
+    /// Pods that run it and whose content is known.
+    pub pods: u32,
+    /// Those of them that run other content than is published.
+    pub pods_behind: u32,
+    /// Why the state is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<UnknownReason>,
+}
+
+/// A container that uses an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Reference {
+    /// Its workload.
+    pub workload: WorkloadId,
+    /// Its name.
+    pub container: String,
+    /// The image as the cluster has it now; as the stored manifest has it where the workload could not be read.
+    pub spec: String,
+}
+
+/// The digests of one image.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DigestReport {
+    /// What the tag points to now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<Digest>,
+    /// What the annotation says was rolled out last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Digest>,
+    /// What the reference is pinned to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Digest>,
+    /// What pods run.
+    #[serde(default)]
+    pub running: Vec<RunningDigest>,
+}
+
+/// Content that pods of one workload run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunningDigest {
+    /// The workload.
+    pub workload: WorkloadId,
+    /// The digest, as the runtime reports it.
+    pub digest: Digest,
+    /// What the digest names.
+    pub kind: DigestKind,
+    /// The nodes' platform, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// How many pods.
+    pub pods: u32,
+    /// Whether that is the published content; absent where it could not be established.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<bool>,
+}
+
+/// What a digest names.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum DigestKind {
+    /// An index of several platforms.
+    Index,
+    /// The manifest of one platform.
+    Manifest,
+    /// An image configuration.
+    Config,
+    /// Not established, because nothing depended on it.
+    Unknown,
+}
+
+/// Counts over all releases.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Releases in scope.
+    pub releases: u32,
+    /// Charts that are behind, mixed or replaced.
+    pub charts_behind: u32,
+    /// Images whose pods run other content than is published.
+    pub digests_behind: u32,
+    /// Charts and images whose state is unknown, and releases that could not be read.
+    pub unknown: u32,
+}
+
+impl OutdatedReport {
+    /// True if anything is behind: the ground of exit code 10.
+    pub fn is_behind(&self) -> bool {
+        self.summary.charts_behind + self.summary.digests_behind > 0
+    }
+
+    /// True if anything that was asked for is unknown: the ground of exit code 12.
+    pub fn is_incomplete(&self) -> bool {
+        self.summary.unknown > 0
+    }
+}

@@ -1,0 +1,232 @@
+//! The snapshot: everything observed, with its provenance and its gaps. It is plain data that can be stored; nothing in it is secret.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::image::{Digest, ImageRef, Repository};
+use crate::index::ChartIndex;
+use crate::manifest::{Documents, Platform};
+use crate::name::{ChartName, Namespace};
+use crate::release::{Release, RevisionHead};
+use crate::version::Version;
+use crate::workload::{LiveWorkload, Pod, WorkloadId, WorkloadKind};
+
+/// Something asked: the answer, or why there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Evidence<T> {
+    /// The answer.
+    Known(T),
+    /// No answer. What rests on it is unknown, never current.
+    Unknown(Gap),
+}
+
+impl<T> Evidence<T> {
+    /// The answer, if there is one.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// The reason why there is no answer.
+    pub fn gap(&self) -> Option<&Gap> {
+        match self {
+            Self::Known(_) => None,
+            Self::Unknown(gap) => Some(gap),
+        }
+    }
+}
+
+/// Why something was not answered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// What was asked, as a noun phrase: `pods in namespace "edge"`.
+    pub asked: String,
+    /// The kind of failure.
+    pub reason: GapReason,
+    /// The failure in words, with host or verb and resource.
+    pub message: String,
+}
+
+/// Kinds of failure. Readers must accept further ones.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum GapReason {
+    /// The credentials are not allowed to ask.
+    Forbidden,
+    /// The credentials were refused, or there were none.
+    Unauthorized,
+    /// There is no such thing there.
+    NotFound,
+    /// The other side limits requests.
+    RateLimited,
+    /// No connection: name, route, port or certificate.
+    Unreachable,
+    /// No answer in time.
+    Timeout,
+    /// An answer that makes no sense.
+    Malformed,
+    /// The answer is not defined in this case, or not supported.
+    Unsupported,
+    /// Any other failure.
+    Failed,
+}
+
+/// The cluster that was asked, and how to ask it again from a command line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContextFacts {
+    /// The context's name; `None` for in-cluster configuration and for a bare `--server`.
+    pub name: Option<String>,
+    /// The API server's URL, without user info.
+    pub server: String,
+    /// The UID of the namespace `kube-system`: the cluster's identity.
+    pub cluster_uid: Evidence<String>,
+    /// A `--kubeconfig` that was given on the command line, to be repeated in advice.
+    pub kubeconfig: Option<String>,
+}
+
+/// A chart repository.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RepositoryRef {
+    /// Its URL, without user info and query.
+    pub url: String,
+    /// True if something secret was left out of the URL.
+    pub masked: bool,
+    /// Who named it.
+    pub origin: RepositoryOrigin,
+}
+
+/// Who named a chart repository, strongest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RepositoryOrigin {
+    /// `--repo`.
+    Flag,
+    /// The release's own updater.
+    Release,
+    /// The profile.
+    Profile,
+}
+
+/// One chart of one repository.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedChart {
+    /// Where.
+    pub repository: RepositoryRef,
+    /// Which chart.
+    pub chart: ChartName,
+    /// Its versions.
+    pub index: Evidence<ChartIndex>,
+    /// When the repository confirmed them; `None` where it did not.
+    pub observed_at: Option<Timestamp>,
+}
+
+/// One release.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedRelease {
+    /// The newest revision, by its labels.
+    pub newest: RevisionHead,
+    /// The newest revision's record.
+    pub record: Evidence<Release>,
+    /// The newest deployed revision's record, where the newest revision is not deployed itself and there is one.
+    pub deployed: Option<Evidence<Release>>,
+    /// The repository to ask for its chart, where one is known.
+    pub repository: Option<RepositoryRef>,
+}
+
+impl ObservedRelease {
+    /// The record that says what is installed: the newest deployed one, else the newest (DESIGN §6 "The release").
+    pub fn current(&self) -> &Evidence<Release> {
+        match &self.deployed {
+            Some(deployed) => deployed,
+            None => &self.record,
+        }
+    }
+}
+
+/// A list that the cluster did not give.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unlisted {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// The workloads' kind; `None` for pods.
+    pub kind: Option<WorkloadKind>,
+    /// Why.
+    pub gap: Gap,
+}
+
+/// Everything observed for a reading command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// The cluster.
+    pub context: ContextFacts,
+    /// When observing began.
+    pub observed_at: Timestamp,
+    /// The API server's version.
+    pub kubernetes: Evidence<Version>,
+    /// The releases in scope, by namespace and name.
+    pub releases: Vec<ObservedRelease>,
+    /// Workloads as they are, in the namespaces of the releases' workloads.
+    pub live: Vec<LiveWorkload>,
+    /// Pods that count, of those workloads.
+    pub pods: Vec<Pod>,
+    /// Lists of workloads and pods that could not be had.
+    pub unlisted: Vec<Unlisted>,
+    /// The platform of each node; missing where nodes could not be read.
+    pub nodes: BTreeMap<String, Platform>,
+    /// Charts asked for.
+    pub charts: Vec<ObservedChart>,
+    /// What each tag points to now.
+    pub published: BTreeMap<ImageRef, Evidence<Digest>>,
+    /// Manifests of each repository, as far as they were needed.
+    pub manifests: BTreeMap<Repository, Documents>,
+}
+
+impl Snapshot {
+    /// The chart of a repository, if it was asked for.
+    pub fn chart(&self, repository: &RepositoryRef, chart: &ChartName) -> Option<&ObservedChart> {
+        self.charts
+            .iter()
+            .find(|observed| observed.repository.url == repository.url && observed.chart == *chart)
+    }
+
+    /// A workload as it is: `Known(None)` if it is surely absent.
+    pub fn live_workload(&self, id: &WorkloadId) -> Evidence<Option<&LiveWorkload>> {
+        if let Some(found) = self.live.iter().find(|live| live.workload.id == *id) {
+            return Evidence::Known(Some(found));
+        }
+        match self.unlisted_gap(&id.namespace, Some(id.kind)) {
+            Some(gap) => Evidence::Unknown(gap.clone()),
+            None => Evidence::Known(None),
+        }
+    }
+
+    /// The pods of a workload.
+    pub fn pods_of(&self, id: &WorkloadId) -> Evidence<Vec<&Pod>> {
+        match self.unlisted_gap(&id.namespace, None) {
+            Some(gap) => Evidence::Unknown(gap.clone()),
+            None => Evidence::Known(self.pods.iter().filter(|pod| pod.workload == *id).collect()),
+        }
+    }
+
+    fn unlisted_gap(&self, namespace: &Namespace, kind: Option<WorkloadKind>) -> Option<&Gap> {
+        self.unlisted
+            .iter()
+            .find(|unlisted| unlisted.namespace == *namespace && unlisted.kind == kind)
+            .map(|unlisted| &unlisted.gap)
+    }
+}

@@ -1,0 +1,229 @@
+//! Workloads: the objects that run containers, as a manifest declares them and as the cluster holds them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::image::{ImageRef, RunningImage};
+use crate::name::Namespace;
+
+/// The kinds of objects whose pod template names images.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum WorkloadKind {
+    /// `apps/v1` Deployment.
+    Deployment,
+    /// `apps/v1` `StatefulSet`.
+    StatefulSet,
+    /// `apps/v1` `DaemonSet`.
+    DaemonSet,
+    /// `batch/v1` `CronJob`.
+    CronJob,
+    /// `batch/v1` Job.
+    Job,
+    /// `v1` Pod, written in a chart without a controller.
+    Pod,
+}
+
+impl WorkloadKind {
+    /// Every kind, in the order in which reports show them.
+    pub const ALL: [Self; 6] = [
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::CronJob,
+        Self::Job,
+        Self::Pod,
+    ];
+
+    /// The `kind` as in a manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::CronJob => "CronJob",
+            Self::Job => "Job",
+            Self::Pod => "Pod",
+        }
+    }
+
+    /// The kind of that name, if it is one of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// The resource name that kubectl takes, as in `deployment/NAME`.
+    pub fn resource(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployment",
+            Self::StatefulSet => "statefulset",
+            Self::DaemonSet => "daemonset",
+            Self::CronJob => "cronjob",
+            Self::Job => "job",
+            Self::Pod => "pod",
+        }
+    }
+
+    /// True where `kubectl rollout restart` works.
+    pub fn rolls_out(self) -> bool {
+        matches!(self, Self::Deployment | Self::StatefulSet | Self::DaemonSet)
+    }
+}
+
+impl fmt::Display for WorkloadKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// One workload of a cluster.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub struct WorkloadId {
+    /// Its kind.
+    pub kind: WorkloadKind,
+    /// Its namespace, which need not be its release's.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for WorkloadId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.kind.resource(), self.name)
+    }
+}
+
+/// When a kubelet asks the registry again for an image that it has (`imagePullPolicy`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PullPolicy {
+    /// At each start of a container: a restart picks up moved tags.
+    Always,
+    /// Only if the node lacks it: a restart keeps old content where the node has the tag.
+    IfNotPresent,
+    /// Never.
+    Never,
+}
+
+impl PullPolicy {
+    /// The policy of that name; `None` for an unknown one.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "Always" => Some(Self::Always),
+            "IfNotPresent" => Some(Self::IfNotPresent),
+            "Never" => Some(Self::Never),
+            _ => None,
+        }
+    }
+
+    /// What the API server fills in where a container names none: Always for `:latest` and for no tag, else `IfNotPresent`
+    /// (Kubernetes, "Images": default image pull policy).
+    pub fn default_for(image: &ImageRef) -> Self {
+        match (image.tag(), image.digest()) {
+            (None, None) => Self::Always,
+            (Some(tag), None) if tag.as_str() == "latest" => Self::Always,
+            (_, Some(_)) | (Some(_), None) => Self::IfNotPresent,
+        }
+    }
+}
+
+/// A container of a pod template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// Its name, unique in the pod.
+    pub name: String,
+    /// The image as written; `Err` holds the text of one that is no image reference.
+    pub image: Result<ImageRef, String>,
+    /// True for an init container, which runs only when a pod starts.
+    pub init: bool,
+    /// The pull policy in force.
+    pub pull_policy: PullPolicy,
+}
+
+impl Container {
+    /// A container from the fields that stored manifests and live objects share; a pull policy that is missing is the API server's default.
+    pub fn declared(name: String, image: &str, pull_policy: Option<&str>, init: bool) -> Self {
+        let image = ImageRef::parse(image).map_err(|_| image.to_owned());
+        let pull_policy = pull_policy.and_then(PullPolicy::parse).unwrap_or_else(|| {
+            image
+                .as_ref()
+                .map_or(PullPolicy::IfNotPresent, PullPolicy::default_for)
+        });
+        Self {
+            name,
+            image,
+            init,
+            pull_policy,
+        }
+    }
+}
+
+/// A workload and its containers, as the stored manifest of a release declares it or as the cluster has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Which one.
+    pub id: WorkloadId,
+    /// Init containers first, in their order of running.
+    pub containers: Vec<Container>,
+}
+
+impl Workload {
+    /// The container of that name.
+    pub fn container(&self, name: &str) -> Option<&Container> {
+        self.containers
+            .iter()
+            .find(|container| container.name == name)
+    }
+}
+
+/// A workload as the cluster holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveWorkload {
+    /// Its present template.
+    pub workload: Workload,
+    /// The product's own annotations (`tracebloc.io/…`) on its metadata, which hold no secrets.
+    pub records: BTreeMap<String, String>,
+    /// How its rollout stands.
+    pub rollout: Rollout,
+}
+
+/// How a workload's rollout stands: kubectl's `rollout status`, as a value (FACTS 10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rollout {
+    /// All replicas are of the present template and available.
+    Settled,
+    /// The controller is still replacing pods.
+    Progressing,
+    /// A Deployment that was paused by `kubectl rollout pause`: it replaces nothing.
+    Paused,
+    /// A kind that has no rollouts (`CronJob`, Job, Pod).
+    None,
+}
+
+/// A pod that counts: not being deleted, and not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// The workload that it belongs to.
+    pub workload: WorkloadId,
+    /// The node it was scheduled to.
+    pub node: Option<String>,
+    /// Its containers and init containers by name.
+    pub containers: BTreeMap<String, PodContainer>,
+}
+
+/// What one container of a pod runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodContainer {
+    /// The content it runs (`imageID`); `None` until a runtime has pulled it.
+    pub running: Option<RunningImage>,
+    /// Why it waits, as the kubelet says it (`ImagePullBackOff`), where it does.
+    pub waiting: Option<String>,
+}

@@ -1,0 +1,83 @@
+//! `outdated`.
+
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use tracebloc_core::name::{NameError, Namespace, ReleaseName};
+
+use super::OutputFormat;
+
+/// Show which releases are behind, in chart and in image content, and why
+///
+/// Without arguments: the releases of the context's namespace, or, where that has none, of the whole cluster.
+#[derive(Debug, Args)]
+pub(crate) struct OutdatedArgs {
+    /// Releases to look at: RELEASE or NAMESPACE/RELEASE
+    #[arg(value_name = "RELEASE")]
+    pub(crate) releases: Vec<ReleaseSelector>,
+    /// Look at the releases of all namespaces
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
+    /// Only releases whose labels match (those given to `helm install --labels`)
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub(crate) selector: Option<String>,
+    /// The chart repository to compare with, instead of the one that each release names
+    #[arg(long, value_name = "URL")]
+    pub(crate) repo: Option<String>,
+    /// Do not read or keep a copy of the chart repository's index
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Judge only this; repeatable
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(crate) only: Vec<Only>,
+    /// Count prereleases of the chart too
+    #[arg(long)]
+    pub(crate) devel: bool,
+    /// Ask this registry over http; loopback hosts always are; repeatable
+    #[arg(long, value_name = "HOST")]
+    pub(crate) plain_http: Vec<String>,
+    /// The form of the answer
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: OutputFormat,
+    /// Leave out the table's headers
+    #[arg(long)]
+    pub(crate) no_headers: bool,
+    /// Exit with 10 if something is behind, with 12 if nothing is but something is unknown
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+/// A kind of drift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
+    /// Newer chart versions.
+    Chart,
+    /// Newer version tags of images.
+    Image,
+    /// Content that a tag has moved away from.
+    Digest,
+}
+
+/// A release, with its namespace where one was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReleaseSelector {
+    pub(crate) namespace: Option<Namespace>,
+    pub(crate) name: ReleaseName,
+}
+
+impl FromStr for ReleaseSelector {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        match text.split_once('/') {
+            Some((namespace, name)) => Ok(Self {
+                namespace: Some(Namespace::parse(namespace)?),
+                name: ReleaseName::parse(name)?,
+            }),
+            None => Ok(Self {
+                namespace: None,
+                name: ReleaseName::parse(text)?,
+            }),
+        }
+    }
+}

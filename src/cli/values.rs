@@ -1,0 +1,75 @@
+//! Values of flags that need more than a text.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+/// kubectl's `--request-timeout`: a Go duration, a bare number of seconds, or 0 for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RequestTimeout(pub(crate) Option<Duration>);
+
+impl FromStr for RequestTimeout {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse =
+            || format!("`{text}` is not a duration such as `30s`, `1m30s` or a number of seconds");
+        if let Ok(seconds) = text.parse::<u64>() {
+            return Ok(Self((seconds > 0).then(|| Duration::from_secs(seconds))));
+        }
+        let mut rest = text;
+        let mut total = 0.0_f64;
+        while !rest.is_empty() {
+            let digits = rest
+                .find(|character: char| !character.is_ascii_digit() && character != '.')
+                .ok_or_else(refuse)?;
+            let number: f64 = rest[..digits].parse().map_err(|_| refuse())?;
+            rest = &rest[digits..];
+            let unit = rest
+                .find(|character: char| character.is_ascii_digit() || character == '.')
+                .unwrap_or(rest.len());
+            total += number
+                * match &rest[..unit] {
+                    "ns" => 1e-9,
+                    "us" | "µs" | "μs" => 1e-6,
+                    "ms" => 1e-3,
+                    "s" => 1.0,
+                    "m" => 60.0,
+                    "h" => 3_600.0,
+                    _ => return Err(refuse()),
+                };
+            rest = &rest[unit..];
+        }
+        if text.is_empty() {
+            return Err(refuse());
+        }
+        let duration = Duration::try_from_secs_f64(total).map_err(|_| refuse())?;
+        Ok(Self((!duration.is_zero()).then_some(duration)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_durations_and_seconds() {
+        for (text, milliseconds) in [
+            ("30", Some(30_000)),
+            ("0", None),
+            ("0s", None),
+            ("1m30s", Some(90_000)),
+            ("1.5s", Some(1_500)),
+            ("250ms", Some(250)),
+            ("1h", Some(3_600_000)),
+        ] {
+            assert_eq!(
+                text.parse::<RequestTimeout>().unwrap().0,
+                milliseconds.map(Duration::from_millis),
+                "{text}"
+            );
+        }
+        for text in ["", "s", "1x", "-1s", "1s2"] {
+            assert!(text.parse::<RequestTimeout>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Workloads as they are: present images, the product's annotations, and how the rollout stands.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Deserialize;
+use tracebloc_core::name::Namespace;
+use tracebloc_core::workload::{
+    Container, LiveWorkload, Rollout, Workload, WorkloadId, WorkloadKind,
+};
+
+use super::list::Query;
+use super::{Cluster, ClusterError};
+
+#[derive(Deserialize)]
+struct Object {
+    metadata: Metadata,
+    #[serde(default)]
+    spec: Spec,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+    #[serde(default)]
+    generation: i64,
+    #[serde(default)]
+    annotations: HashMap<String, String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    replicas: Option<i64>,
+    #[serde(default)]
+    paused: bool,
+    template: Option<Template>,
+    job_template: Option<JobTemplate>,
+    #[serde(default)]
+    init_containers: Vec<ContainerObject>,
+    #[serde(default)]
+    containers: Vec<ContainerObject>,
+}
+
+#[derive(Deserialize)]
+struct Template {
+    #[serde(default)]
+    spec: PodSpec,
+}
+
+#[derive(Deserialize)]
+struct JobTemplate {
+    spec: JobSpec,
+}
+
+#[derive(Deserialize)]
+struct JobSpec {
+    template: Template,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct PodSpec {
+    #[serde(default)]
+    init_containers: Vec<ContainerObject>,
+    #[serde(default)]
+    containers: Vec<ContainerObject>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContainerObject {
+    name: String,
+    #[serde(default)]
+    image: String,
+    image_pull_policy: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Status {
+    observed_generation: i64,
+    replicas: i64,
+    updated_replicas: i64,
+    available_replicas: i64,
+    ready_replicas: i64,
+    desired_number_scheduled: i64,
+    updated_number_scheduled: i64,
+    number_available: i64,
+}
+
+impl Cluster {
+    /// The workloads of one kind in a namespace. Of the annotations only those with the prefix are kept: others may hold anything.
+    pub(crate) async fn workloads(
+        &self,
+        namespace: &Namespace,
+        kind: WorkloadKind,
+        record_prefix: &str,
+    ) -> Result<Vec<LiveWorkload>, ClusterError> {
+        let (api, resource) = match kind {
+            WorkloadKind::Deployment => ("/apis/apps/v1", "deployments"),
+            WorkloadKind::StatefulSet => ("/apis/apps/v1", "statefulsets"),
+            WorkloadKind::DaemonSet => ("/apis/apps/v1", "daemonsets"),
+            WorkloadKind::CronJob => ("/apis/batch/v1", "cronjobs"),
+            WorkloadKind::Job => ("/apis/batch/v1", "jobs"),
+            WorkloadKind::Pod => ("/api/v1", "pods"),
+        };
+        let objects: Vec<Object> = self
+            .list(&Query {
+                api,
+                resource,
+                namespace: Some(namespace),
+                labels: None,
+                accept: None,
+            })
+            .await?;
+        Ok(objects
+            .into_iter()
+            .map(|object| read(object, namespace, kind, record_prefix))
+            .collect())
+    }
+}
+
+fn read(
+    object: Object,
+    namespace: &Namespace,
+    kind: WorkloadKind,
+    record_prefix: &str,
+) -> LiveWorkload {
+    let rollout = rollout(&object, kind);
+    let Object { metadata, spec, .. } = object;
+    let pod = match (spec.template, spec.job_template) {
+        (Some(template), _) => template.spec,
+        (None, Some(job)) => job.spec.template.spec,
+        (None, None) => PodSpec {
+            init_containers: spec.init_containers,
+            containers: spec.containers,
+        },
+    };
+    let container = |object: ContainerObject, init: bool| {
+        Container::declared(
+            object.name,
+            &object.image,
+            object.image_pull_policy.as_deref(),
+            init,
+        )
+    };
+    let init = pod
+        .init_containers
+        .into_iter()
+        .map(|object| container(object, true));
+    let main = pod
+        .containers
+        .into_iter()
+        .map(|object| container(object, false));
+    LiveWorkload {
+        workload: Workload {
+            id: WorkloadId {
+                kind,
+                namespace: namespace.clone(),
+                name: metadata.name,
+            },
+            containers: init.chain(main).collect(),
+        },
+        records: metadata
+            .annotations
+            .into_iter()
+            .filter(|(key, _)| key.starts_with(record_prefix))
+            .collect::<BTreeMap<_, _>>(),
+        rollout,
+    }
+}
+
+/// kubectl's `rollout status` (FACTS 10).
+fn rollout(object: &Object, kind: WorkloadKind) -> Rollout {
+    let Object {
+        metadata,
+        spec,
+        status,
+    } = object;
+    let observed = status.observed_generation >= metadata.generation;
+    let settled = match kind {
+        WorkloadKind::Deployment if spec.paused => return Rollout::Paused,
+        WorkloadKind::Deployment => {
+            observed
+                && status.updated_replicas >= spec.replicas.unwrap_or(1)
+                && status.replicas <= status.updated_replicas
+                && status.available_replicas >= status.updated_replicas
+        }
+        WorkloadKind::DaemonSet => {
+            observed
+                && status.updated_number_scheduled >= status.desired_number_scheduled
+                && status.number_available >= status.desired_number_scheduled
+        }
+        WorkloadKind::StatefulSet => {
+            let replicas = spec.replicas.unwrap_or(1);
+            observed && status.ready_replicas >= replicas && status.updated_replicas >= replicas
+        }
+        WorkloadKind::CronJob | WorkloadKind::Job | WorkloadKind::Pod => return Rollout::None,
+    };
+    if settled {
+        Rollout::Settled
+    } else {
+        Rollout::Progressing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn rollout_of(
+        kind: WorkloadKind,
+        spec: serde_json::Value,
+        status: serde_json::Value,
+    ) -> Rollout {
+        let object =
+            json!({"metadata": {"name": "x", "generation": 2}, "spec": spec, "status": status});
+        rollout(&serde_json::from_value(object).unwrap(), kind)
+    }
+
+    #[test]
+    fn rollouts_are_judged_as_kubectl_does() {
+        use WorkloadKind::{CronJob, DaemonSet, Deployment, StatefulSet};
+        let done = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2});
+        assert_eq!(
+            rollout_of(Deployment, json!({"replicas": 2}), done.clone()),
+            Rollout::Settled
+        );
+        assert_eq!(
+            rollout_of(Deployment, json!({"replicas": 3}), done.clone()),
+            Rollout::Progressing
+        );
+        assert_eq!(
+            rollout_of(Deployment, json!({"replicas": 2, "paused": true}), done),
+            Rollout::Paused
+        );
+        let unseen = json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1});
+        assert_eq!(
+            rollout_of(Deployment, json!({}), unseen),
+            Rollout::Progressing
+        );
+        let old = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 2});
+        assert_eq!(
+            rollout_of(Deployment, json!({"replicas": 1}), old),
+            Rollout::Progressing
+        );
+        let daemon = json!({"observedGeneration": 2, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 2});
+        assert_eq!(
+            rollout_of(DaemonSet, json!({}), daemon),
+            Rollout::Progressing
+        );
+        assert_eq!(
+            rollout_of(DaemonSet, json!({}), json!({"observedGeneration": 2})),
+            Rollout::Settled
+        );
+        let stateful = json!({"observedGeneration": 2, "readyReplicas": 1, "updatedReplicas": 1});
+        assert_eq!(
+            rollout_of(StatefulSet, json!({"replicas": 1}), stateful),
+            Rollout::Settled
+        );
+        assert_eq!(rollout_of(CronJob, json!({}), json!({})), Rollout::None);
+    }
+}

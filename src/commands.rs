@@ -1,0 +1,21 @@
+//! One file a command: gather → assess → render.
+
+mod outdated;
+
+use crate::cli::{Cli, Command, Invocation};
+use crate::context::Context;
+use crate::error::{Error, Exit};
+use crate::ui::Ui;
+
+/// Runs the command that was typed.
+pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exit, Error> {
+    let Cli {
+        global: _,
+        connection,
+        command,
+    } = cli;
+    let context = Context::resolve(invocation, connection, ui).await?;
+    match command {
+        Command::Outdated(args) => outdated::run(&context, ui, args).await,
+    }
+}

@@ -1,0 +1,116 @@
+//! The one reader of environment, kubeconfig and clock. After it everything is deterministic.
+
+mod certificate;
+mod environment;
+mod error;
+mod kubeconfig;
+mod proxy;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracebloc_core::name::Namespace;
+
+use crate::cli::{ConnectionArgs, Invocation};
+use crate::registry::DockerAuths;
+use crate::ui::Ui;
+
+pub(crate) use environment::Environment;
+pub(crate) use error::ContextError;
+pub(crate) use kubeconfig::Target;
+
+/// How long one request to the API server may take where `--request-timeout` does not say.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where Helm keeps its release records (`HELM_DRIVER`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Storage {
+    /// Secrets, Helm's default.
+    Secrets,
+    /// `ConfigMaps`.
+    ConfigMaps,
+}
+
+/// Everything that a command needs to know of its surroundings.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// Who called.
+    pub(crate) invocation: Invocation,
+    /// The cluster to ask, and as whom.
+    pub(crate) target: Target,
+    /// The namespace in force: flag, Helm's variable, context, `default`.
+    pub(crate) namespace: Namespace,
+    /// True if a flag named the namespace.
+    pub(crate) namespace_given: bool,
+    /// Where release records are.
+    pub(crate) storage: Storage,
+    /// Registry credentials of the user.
+    pub(crate) auths: DockerAuths,
+    /// Where copies of chart indexes are kept; `None` where there is no such place.
+    pub(crate) cache: Option<PathBuf>,
+    /// The time of the call.
+    pub(crate) now: Timestamp,
+}
+
+impl Context {
+    /// Resolves the call's surroundings, once.
+    pub(crate) async fn resolve(
+        invocation: Invocation,
+        connection: ConnectionArgs,
+        ui: &Ui,
+    ) -> Result<Self, ContextError> {
+        let environment = Environment::of_process();
+        let connection = match invocation {
+            Invocation::Direct => connection,
+            Invocation::Helm => environment.helm_connection(connection)?,
+        };
+        // Under Helm the variable is never empty, whoever set it, so that it tells nothing about a flag (FACTS 1.3).
+        let namespace_given = connection.namespace.is_some() && invocation == Invocation::Direct;
+        let request_timeout = match connection.request_timeout {
+            Some(given) => given.0,
+            None => Some(REQUEST_TIMEOUT),
+        };
+        let target = Target::resolve(&environment, &connection, request_timeout)?;
+        let namespace = Namespace::parse(&target.namespace).map_err(ContextError::Namespace)?;
+        Ok(Self {
+            invocation,
+            namespace,
+            namespace_given,
+            storage: environment.storage()?,
+            auths: docker_auths(&environment, ui),
+            cache: dirs::cache_dir().map(|directory| directory.join("kubectl-tracebloc")),
+            now: Timestamp::now(),
+            target,
+        })
+    }
+
+    /// The API server and the context, for messages.
+    pub(crate) fn server(&self) -> String {
+        match &self.target.context {
+            Some(name) => format!("{} (context `{name}`)", self.target.server),
+            None => self.target.server.clone(),
+        }
+    }
+}
+
+/// The user's Docker configuration. A damaged one is told and passed over: most registries are asked anonymously anyway.
+fn docker_auths(environment: &Environment, ui: &Ui) -> DockerAuths {
+    let directory = environment
+        .get("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| dirs::home_dir().map(|home| home.join(".docker")));
+    let Some(path) = directory.map(|directory| directory.join("config.json")) else {
+        return DockerAuths::default();
+    };
+    let Ok(bytes) = std::fs::read(&path) else {
+        return DockerAuths::default();
+    };
+    DockerAuths::parse(&bytes).unwrap_or_else(|error| {
+        ui.note(&format!(
+            "warning: {} is not used: {error}; registries are asked without credentials",
+            path.display()
+        ));
+        DockerAuths::default()
+    })
+}

@@ -1,0 +1,162 @@
+//! Failure as users see it: kind, wording, what to do next, and the exit code. All of it in one place.
+
+use std::process::ExitCode;
+
+use tracebloc_core::name::Namespace;
+
+use crate::cluster::ClusterError;
+use crate::context::ContextError;
+use crate::http::HttpError;
+
+/// How a run ended (DESIGN §3). Only these codes are ever used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0: done, or nothing behind.
+    Done,
+    /// 1: failed.
+    Failed,
+    /// 2: wrong usage or input.
+    Usage,
+    /// 3: something is wrong with the workstation, not with the cluster.
+    Workstation,
+    /// 4: a named release does not exist.
+    NoRelease,
+    /// 5: the cluster refused the credentials.
+    Refused,
+    /// 10: something is behind, and `--exit-code` was given.
+    Behind,
+    /// 12: nothing is known to be behind and something is unknown, and `--exit-code` was given.
+    Incomplete,
+    /// 130: interrupted.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Workstation => 3,
+            Exit::NoRelease => 4,
+            Exit::Refused => 5,
+            Exit::Behind => 10,
+            Exit::Incomplete => 12,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The event loop could not be started.
+    #[error("the program could not start")]
+    Runtime(#[source] std::io::Error),
+    /// The answer could not be written.
+    #[error("the answer could not be written")]
+    Output(#[source] std::io::Error),
+    /// The embedded profile is damaged: a fault of the build.
+    #[error("the built-in profile is damaged: {0}")]
+    Profile(#[from] tracebloc_core::yaml::YamlError),
+    /// The answer could not be put into its form: a fault of the program.
+    #[error("the answer could not be encoded as {format}")]
+    Encode {
+        /// The format asked for.
+        format: &'static str,
+    },
+    /// The input makes no sense.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// Which cluster to ask could not be established.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// The HTTP client could not be made.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The cluster did not answer what everything rests on.
+    #[error("{asked} could not be read from {server}")]
+    Cluster {
+        /// What was asked.
+        asked: String,
+        /// The API server and the context.
+        server: String,
+        /// Why.
+        source: ClusterError,
+    },
+    /// A release that was named does not exist.
+    #[error("no release `{name}` in namespace `{namespace}` of {server}")]
+    NoRelease {
+        /// The name.
+        name: String,
+        /// Where it was looked for.
+        namespace: Namespace,
+        /// The API server and the context.
+        server: String,
+        /// Releases that may have been meant, as NAMESPACE/NAME.
+        similar: Vec<String>,
+    },
+    /// A namespace that was named does not exist.
+    #[error("no namespace `{namespace}` in {server}")]
+    NoNamespace {
+        /// The name.
+        namespace: Namespace,
+        /// The API server and the context.
+        server: String,
+    },
+}
+
+impl Error {
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            // A reader that closed the pipe has what it wanted.
+            Self::Output(source) if source.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
+            Self::Runtime(_) | Self::Profile(_) | Self::Encode { .. } | Self::Output(_) => {
+                Exit::Failed
+            }
+            Self::Usage { .. } => Exit::Usage,
+            Self::Context(error) if error.is_usage() => Exit::Usage,
+            Self::Context(_) | Self::Http(_) => Exit::Workstation,
+            Self::Cluster { source, .. } => match source {
+                ClusterError::Unauthorized | ClusterError::Forbidden { .. } => Exit::Refused,
+                ClusterError::Credentials { .. } | ClusterError::Setup { .. } => Exit::Workstation,
+                _ => Exit::Failed,
+            },
+            Self::NoRelease { .. } | Self::NoNamespace { .. } => Exit::NoRelease,
+        }
+    }
+
+    /// True if nothing need be said: the reader has gone.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self, Self::Output(source) if source.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
+    /// What to do next, in the imperative.
+    pub(crate) fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Usage { hint, .. } => vec![(*hint).to_owned()],
+            Self::Context(error) => error.hints(),
+            Self::Cluster { source, .. } => source.hints(),
+            Self::NoRelease { similar, .. } if similar.is_empty() => {
+                vec!["list all releases with `helm list --all-namespaces`".to_owned()]
+            }
+            Self::NoRelease { similar, .. } => {
+                vec![format!("did you mean {}?", similar.join(" or "))]
+            }
+            Self::NoNamespace { .. } => {
+                vec!["list the namespaces with `kubectl get namespaces`".to_owned()]
+            }
+            Self::Runtime(_)
+            | Self::Output(_)
+            | Self::Profile(_)
+            | Self::Encode { .. }
+            | Self::Http(_) => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Asking everyone: the one place with concurrency. It fills a [`Snapshot`]; a question without an answer becomes a gap in it, and only where
+//! nothing at all can be said does it fail.
+
+mod published;
+mod scope;
+mod surroundings;
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join;
+use futures_util::stream::{self, StreamExt as _};
+use tracebloc_core::assess::source::{RepositorySource, repository};
+use tracebloc_core::assess::{Question, is_product};
+use tracebloc_core::name::ChartName;
+use tracebloc_core::profile::Profile;
+use tracebloc_core::release::Release;
+use tracebloc_core::release::RevisionHead;
+use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedChart, ObservedRelease, Snapshot};
+
+use crate::charts::{Charts, IndexCache};
+use crate::cluster::{Cluster, ClusterError};
+use crate::context::Context;
+use crate::error::Error;
+use crate::http::HttpClient;
+use crate::registry::{Registry, RegistryOptions};
+use crate::ui::Ui;
+
+use scope::Found;
+pub(crate) use scope::Scope;
+
+/// How many release records are read at once: each may take a few MiB while it is decoded.
+const RECORDS_AT_ONCE: usize = 6;
+
+/// How many other questions the API server is asked at once.
+const QUESTIONS_AT_ONCE: usize = 16;
+
+/// What to find out.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// Which releases.
+    pub(crate) scope: Scope,
+    /// What about them.
+    pub(crate) question: Question,
+    /// `--repo`.
+    pub(crate) repository: Option<String>,
+    /// Whether copies of chart indexes may be used and kept.
+    pub(crate) use_cache: bool,
+    /// Registries to ask over http.
+    pub(crate) plain_http: Vec<String>,
+}
+
+/// What was found out.
+pub(crate) struct Gathered {
+    pub(crate) snapshot: Snapshot,
+    /// What the user should know of the way to it.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Asks the cluster, then chart repositories and registries beside each other.
+pub(crate) async fn gather(
+    context: &Context,
+    ui: &Ui,
+    profile: &Profile,
+    request: &Request,
+) -> Result<Gathered, Error> {
+    let failed = |asked: String| {
+        move |source: ClusterError| Error::Cluster {
+            asked,
+            server: context.server(),
+            source,
+        }
+    };
+    let cluster = Cluster::connect(context).map_err(failed("the cluster".to_owned()))?;
+    let (found, (version, uid)) = join(
+        scope::find(context, &cluster, &request.scope),
+        join(cluster.version(), cluster.uid()),
+    )
+    .await;
+    let Found {
+        revisions,
+        mut notes,
+    } = found?;
+    ui.detail(|| format!("{} releases listed", revisions.len()));
+    let mut releases = records(&cluster, &revisions).await;
+    if !request.scope.names_releases() {
+        let before = releases.len();
+        releases.retain(|observed| is_product(observed, profile));
+        if releases.is_empty() {
+            notes.extend(scope::nothing_found(context, &request.scope, before));
+        }
+    }
+    ui.detail(|| format!("{} release records read", releases.len()));
+    let mut snapshot = Snapshot {
+        context: ContextFacts {
+            name: context.target.context.clone(),
+            server: context.target.server.clone(),
+            cluster_uid: evidence(uid, "namespace kube-system"),
+            kubeconfig: context
+                .target
+                .kubeconfig
+                .as_ref()
+                .map(|path| path.display().to_string()),
+        },
+        observed_at: context.now,
+        kubernetes: evidence(version, "the server's version"),
+        releases,
+        live: Vec::new(),
+        pods: Vec::new(),
+        unlisted: Vec::new(),
+        nodes: BTreeMap::new(),
+        charts: Vec::new(),
+        published: BTreeMap::new(),
+        manifests: BTreeMap::new(),
+    };
+    let http = HttpClient::new()?;
+    let sources = if request.question.chart {
+        chart_sources(&mut snapshot, profile, request.repository.as_deref())
+    } else {
+        Vec::new()
+    };
+    let cache = context
+        .cache
+        .as_deref()
+        .filter(|_| request.use_cache)
+        .map(IndexCache::below);
+    let charts = Charts::new(http.clone(), cache, context.now);
+    let registry = Registry::new(
+        http,
+        RegistryOptions {
+            plain_http: request.plain_http.clone(),
+            auths: context.auths.clone(),
+            ..RegistryOptions::default()
+        },
+    );
+    let images = async {
+        if request.question.digest {
+            surroundings::observe(&cluster, &mut snapshot, profile).await;
+            ui.detail(|| {
+                format!(
+                    "{} workloads and {} pods read",
+                    snapshot.live.len(),
+                    snapshot.pods.len()
+                )
+            });
+            published::observe(&registry, &mut snapshot, profile).await;
+            ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
+        }
+    };
+    let ((), observed) = join(images, chart_versions(&charts, sources)).await;
+    snapshot.charts = observed;
+    ui.detail(|| format!("{} requests to the API server", cluster.requests()));
+    Ok(Gathered { snapshot, notes })
+}
+
+fn evidence<T>(outcome: Result<T, ClusterError>, asked: &str) -> Evidence<T> {
+    match outcome {
+        Ok(value) => Evidence::Known(value),
+        Err(error) => Evidence::Unknown(error.gap(asked)),
+    }
+}
+
+/// The records that say what is installed, a few at a time.
+async fn records(
+    cluster: &Cluster,
+    revisions: &[crate::cluster::Revisions],
+) -> Vec<ObservedRelease> {
+    stream::iter(revisions)
+        .map(|revisions| async move {
+            let deployed = match &revisions.deployed {
+                Some(head) => Some(record(cluster, head).await),
+                None => None,
+            };
+            ObservedRelease {
+                newest: revisions.newest.clone(),
+                record: record(cluster, &revisions.newest).await,
+                deployed,
+                repository: None,
+            }
+        })
+        .buffered(RECORDS_AT_ONCE)
+        .collect()
+        .await
+}
+
+async fn record(cluster: &Cluster, head: &RevisionHead) -> Evidence<Release> {
+    match cluster.release(head).await {
+        Ok(release) => Evidence::Known(release),
+        Err(error) => {
+            Evidence::Unknown(error.gap(format!("the record of revision {}", head.revision)))
+        }
+    }
+}
+
+/// Chooses each release's repository, and lists each chart of each repository once.
+fn chart_sources(
+    snapshot: &mut Snapshot,
+    profile: &Profile,
+    flag: Option<&str>,
+) -> Vec<(RepositorySource, ChartName)> {
+    let mut sources: Vec<(RepositorySource, ChartName)> = Vec::new();
+    for observed in &mut snapshot.releases {
+        let Evidence::Known(release) = observed.current() else {
+            continue;
+        };
+        let Some(source) = repository(release, profile, flag) else {
+            continue;
+        };
+        let chart = release.chart.name.clone();
+        observed.repository = Some(source.reference.clone());
+        let is_known = sources
+            .iter()
+            .any(|(known, of)| known.reference.url == source.reference.url && *of == chart);
+        if !is_known {
+            sources.push((source, chart));
+        }
+    }
+    sources
+}
+
+async fn chart_versions(
+    charts: &Charts,
+    sources: Vec<(RepositorySource, ChartName)>,
+) -> Vec<ObservedChart> {
+    stream::iter(sources)
+        .map(|(source, chart)| async move {
+            let outcome = charts.versions(&source, &chart).await;
+            let asked = format!("the versions of chart {chart} in {}", source.reference.url);
+            let (index, observed_at) = match outcome {
+                Ok(confirmed) => (Evidence::Known(confirmed.index), Some(confirmed.at)),
+                Err(error) => (Evidence::Unknown(error.gap(asked)), None),
+            };
+            ObservedChart {
+                repository: source.reference,
+                chart,
+                index,
+                observed_at,
+            }
+        })
+        .buffered(QUESTIONS_AT_ONCE)
+        .collect()
+        .await
+}

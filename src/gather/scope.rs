@@ -1,0 +1,228 @@
+//! Which releases are meant (DESIGN §6 "Which releases").
+
+use tracebloc_core::name::{Namespace, ReleaseId};
+
+use crate::cli::{Invocation, ReleaseSelector};
+use crate::cluster::{Cluster, ClusterError, Revisions};
+use crate::context::Context;
+use crate::error::Error;
+
+/// The most releases that a hint offers.
+const HINT_LIMIT: usize = 5;
+
+/// Which releases are meant.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    named: Vec<ReleaseId>,
+    /// Where to look for releases that were not named; `None` is everywhere.
+    namespace: Option<Namespace>,
+    /// True where nothing said which namespace: then an empty one is not the end of the search.
+    may_widen: bool,
+    selector: Option<String>,
+}
+
+/// The releases found.
+pub(super) struct Found {
+    pub(super) revisions: Vec<Revisions>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Scope {
+    /// What arguments and context say.
+    pub(crate) fn new(
+        context: &Context,
+        releases: Vec<ReleaseSelector>,
+        all_namespaces: bool,
+        selector: Option<String>,
+    ) -> Result<Self, Error> {
+        let conflict = |message: &str, hint| {
+            Err(Error::Usage {
+                message: message.to_owned(),
+                hint,
+            })
+        };
+        if all_namespaces && !releases.is_empty() {
+            return conflict(
+                "releases are named, and --all-namespaces asks for all",
+                "name releases as NAMESPACE/RELEASE, or leave the names out",
+            );
+        }
+        if selector.is_some() && !releases.is_empty() {
+            return conflict(
+                "releases are named, and --selector chooses by labels",
+                "leave one of the two out",
+            );
+        }
+        let named = releases
+            .into_iter()
+            .map(|selected| ReleaseId {
+                namespace: selected
+                    .namespace
+                    .unwrap_or_else(|| context.namespace.clone()),
+                name: selected.name,
+            })
+            .collect();
+        Ok(Self {
+            named,
+            namespace: (!all_namespaces).then(|| context.namespace.clone()),
+            may_widen: !all_namespaces
+                && !context.namespace_given
+                && selector.is_none()
+                && context.invocation == Invocation::Direct,
+            selector,
+        })
+    }
+
+    /// True if releases were named: then they are shown whatever their chart.
+    pub(crate) fn names_releases(&self) -> bool {
+        !self.named.is_empty()
+    }
+}
+
+/// Finds the releases.
+pub(super) async fn find(
+    context: &Context,
+    cluster: &Cluster,
+    scope: &Scope,
+) -> Result<Found, Error> {
+    if scope.names_releases() {
+        return named(context, cluster, &scope.named).await;
+    }
+    let revisions = list(
+        context,
+        cluster,
+        scope.namespace.as_ref(),
+        scope.selector.as_deref(),
+    )
+    .await?;
+    let mut notes = Vec::new();
+    let Some(namespace) = scope.namespace.as_ref().filter(|_| revisions.is_empty()) else {
+        return Ok(Found { revisions, notes });
+    };
+    if !scope.may_widen {
+        // Without the right to read namespaces an empty answer stands.
+        if let Ok(false) = cluster.has_namespace(namespace).await {
+            return Err(Error::NoNamespace {
+                namespace: namespace.clone(),
+                server: context.server(),
+            });
+        }
+        return Ok(Found { revisions, notes });
+    }
+    match list(context, cluster, None, None).await {
+        Ok(revisions) => {
+            if !revisions.is_empty() {
+                notes.push(format!(
+                    "namespace {namespace} of this context has no Helm release: looking in all namespaces"
+                ));
+            }
+            Ok(Found { revisions, notes })
+        }
+        Err(Error::Cluster {
+            source: ClusterError::Forbidden { .. },
+            ..
+        }) => {
+            notes.push(format!(
+                "namespace {namespace} of this context has no Helm release, and the credentials may not list secrets in all namespaces: name one with --namespace"
+            ));
+            Ok(Found { revisions, notes })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn list(
+    context: &Context,
+    cluster: &Cluster,
+    namespace: Option<&Namespace>,
+    selector: Option<&str>,
+) -> Result<Vec<Revisions>, Error> {
+    cluster
+        .releases(namespace, selector)
+        .await
+        .map_err(|source| Error::Cluster {
+            asked: "the Helm releases".to_owned(),
+            server: context.server(),
+            source,
+        })
+}
+
+/// The named releases, each of which must exist.
+async fn named(context: &Context, cluster: &Cluster, named: &[ReleaseId]) -> Result<Found, Error> {
+    let mut revisions: Vec<Revisions> = Vec::new();
+    for id in named {
+        if revisions.iter().any(|known| known.newest.id == *id) {
+            continue;
+        }
+        let selector = format!("name={}", id.name);
+        let found = list(context, cluster, Some(&id.namespace), Some(&selector)).await?;
+        match found.into_iter().find(|found| found.newest.id == *id) {
+            Some(found) => revisions.push(found),
+            None => return Err(missing(context, cluster, id).await),
+        }
+    }
+    Ok(Found {
+        revisions,
+        notes: Vec::new(),
+    })
+}
+
+/// What to say of a release that does not exist: releases of that name elsewhere, else the others of its namespace.
+async fn missing(context: &Context, cluster: &Cluster, id: &ReleaseId) -> Error {
+    if let Ok(false) = cluster.has_namespace(&id.namespace).await {
+        return Error::NoNamespace {
+            namespace: id.namespace.clone(),
+            server: context.server(),
+        };
+    }
+    let ids = |found: Vec<Revisions>| {
+        found
+            .into_iter()
+            .take(HINT_LIMIT)
+            .map(|revisions| revisions.newest.id.to_string())
+            .collect::<Vec<_>>()
+    };
+    let selector = format!("name={}", id.name);
+    // Hints are not worth an error of their own.
+    let mut similar = ids(cluster
+        .releases(None, Some(&selector))
+        .await
+        .unwrap_or_default());
+    if similar.is_empty() {
+        similar = ids(cluster
+            .releases(Some(&id.namespace), None)
+            .await
+            .unwrap_or_default());
+    }
+    Error::NoRelease {
+        name: id.name.to_string(),
+        namespace: id.namespace.clone(),
+        server: context.server(),
+        similar,
+    }
+}
+
+/// What to say where no release of the product was found; `others` were found and are not.
+pub(super) fn nothing_found(context: &Context, scope: &Scope, others: usize) -> Vec<String> {
+    let place = match &scope.namespace {
+        Some(namespace) if !scope.may_widen => format!("in namespace {namespace}"),
+        Some(_) | None => "in any namespace".to_owned(),
+    };
+    let mut notes = vec![if others == 0 {
+        format!("no Helm release {place} of {}", context.server())
+    } else {
+        format!(
+            "no tracebloc release among the {others} Helm releases {place} of {}; name a release to look at it all the same",
+            context.server()
+        )
+    }];
+    if context.invocation == Invocation::Helm && scope.namespace.is_some() {
+        notes.push(
+            "look in all namespaces with --all-namespaces, or in one with --namespace NAME"
+                .to_owned(),
+        );
+    } else if scope.namespace.is_some() && !scope.may_widen {
+        notes.push("look in all namespaces with --all-namespaces".to_owned());
+    }
+    notes
+}

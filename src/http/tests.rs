@@ -1,0 +1,333 @@
+//! A server on the socket that says what a real one cannot be made to say on demand, and the client's behaviour towards it.
+
+use std::collections::VecDeque;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use super::*;
+
+/// Answers requests through a function from the head of a request to the whole text of an answer; an empty answer hangs up.
+pub(crate) struct Server {
+    /// Where it listens, on loopback.
+    pub(crate) address: SocketAddr,
+    /// The heads of the requests so far, in their order.
+    pub(crate) requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// Starts it; it ends with the test process.
+    pub(crate) fn start(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = (Arc::clone(&requests), Arc::new(answer));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
+                std::thread::spawn(move || serve(stream, &log, answer.as_ref()));
+            }
+        });
+        Self { address, requests }
+    }
+
+    /// A server with one answer after another.
+    pub(crate) fn scripted(answers: &[&str]) -> Self {
+        let answers: VecDeque<String> = answers.iter().map(|answer| (*answer).to_owned()).collect();
+        let answers = Mutex::new(answers);
+        Self::start(move |_| {
+            answers
+                .lock()
+                .expect("not poisoned")
+                .pop_front()
+                .unwrap_or_else(|| reply(500, "", ""))
+        })
+    }
+
+    /// The request heads so far.
+    pub(crate) fn seen(&self) -> Vec<String> {
+        self.requests.lock().expect("not poisoned").clone()
+    }
+
+    /// A URL of it.
+    pub(crate) fn url(&self, path: &str) -> SafeUrl {
+        SafeUrl::parse(&format!("http://{}{path}", self.address)).expect("a URL")
+    }
+}
+
+fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>, answer: &dyn Fn(&str) -> String) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        if !matches!(stream.read(&mut byte), Ok(1)) {
+            return;
+        }
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    log.lock().expect("not poisoned").push(head.clone());
+    let text = answer(&head);
+    // A client that stopped listening is what some tests are about.
+    stream.write_all(text.as_bytes()).unwrap_or_default();
+}
+
+/// An answer with a length; `headers` are whole lines, each with its line end.
+pub(crate) fn reply(status: u16, headers: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+}
+
+/// A client, after the crypto provider of the process is there.
+pub(crate) fn client() -> HttpClient {
+    // Another test of this process may have been first.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .unwrap_or_default();
+    HttpClient::new().expect("a client")
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(3)
+}
+
+#[tokio::test]
+async fn short_trouble_is_waited_out() {
+    let server = Server::scripted(&[&reply(503, "", ""), "", &reply(200, "", "well")]);
+    let answer = client()
+        .send(&Request::get(server.url("/"), soon()))
+        .await
+        .expect("the third try");
+    assert_eq!(answer.body, b"well");
+    assert_eq!(server.seen().len(), 3);
+    assert!(
+        server.seen()[0]
+            .to_ascii_lowercase()
+            .contains(&format!("user-agent: {USER_AGENT}"))
+    );
+}
+
+#[tokio::test]
+async fn lasting_trouble_is_reported_after_three_tries() {
+    let broken = reply(502, "", "");
+    let server = Server::start(move |_| broken.clone());
+    let answer = client()
+        .send(&Request::get(server.url("/"), soon()))
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status.as_u16(), 502);
+    assert!(matches!(
+        answer.success(),
+        Err(HttpError::Status { status: 502, .. })
+    ));
+    assert_eq!(server.seen().len(), 3);
+    let server = Server::start(|_| String::new());
+    let error = client()
+        .send(&Request::get(server.url("/"), soon()))
+        .await
+        .expect_err("no answer");
+    assert!(matches!(error, HttpError::Interrupted { .. }), "{error:?}");
+    assert_eq!(server.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn other_refusals_are_not_repeated() {
+    for status in [400, 401, 403, 404, 500] {
+        let text = reply(status, "", "");
+        let server = Server::start(move |_| text.clone());
+        let answer = client()
+            .send(&Request::get(server.url("/"), soon()))
+            .await
+            .expect("an answer");
+        assert_eq!((answer.status.as_u16(), server.seen().len()), (status, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_is_waited_for_only_within_the_deadline() {
+    let server = Server::scripted(&[&reply(429, "Retry-After: 1\r\n", ""), &reply(200, "", "")]);
+    let begun = Instant::now();
+    assert!(
+        client()
+            .send(&Request::get(server.url("/"), soon()))
+            .await
+            .is_ok()
+    );
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+
+    let dates =
+        "Date: Wed, 21 Oct 2015 07:28:00 GMT\r\nRetry-After: Wed, 21 Oct 2015 07:30:00 GMT\r\n";
+    for (headers, expected) in [
+        ("Retry-After: 60\r\n", Some(60)),
+        (dates, Some(120)),
+        ("", None),
+        ("Retry-After: soon\r\n", None),
+    ] {
+        let server = Server::scripted(&[&reply(429, headers, "")]);
+        let error = client()
+            .send(&Request::get(server.url("/"), soon()))
+            .await
+            .expect_err("limited");
+        let HttpError::RateLimited { retry_after, .. } = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(retry_after, expected.map(Duration::from_secs), "{headers}");
+        assert_eq!(server.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_deadline_covers_a_body_that_never_ends() {
+    let server = Server::start(|_| {
+        std::thread::sleep(Duration::from_secs(2));
+        String::new()
+    });
+    let deadline = Instant::now() + Duration::from_millis(300);
+    let begun = Instant::now();
+    let error = client()
+        .send(&Request::get(server.url("/"), deadline))
+        .await
+        .expect_err("late");
+    assert!(begun.elapsed() < Duration::from_millis(1500));
+    let HttpError::Timeout { endpoint, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(endpoint.port, server.address.port());
+    assert!(error.to_string().contains(&server.address.to_string()));
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_announced_or_not() {
+    let announced = reply(200, "", "12345678901");
+    let chunked = "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n123456\r\n5\r\n78901\r\n0\r\n\r\n";
+    for text in [announced, chunked.to_owned()] {
+        let server = Server::start(move |_| text.clone());
+        let request = Request::get(server.url("/"), soon());
+        let error = client()
+            .send(&request.clone().body_limit(10))
+            .await
+            .expect_err("too large");
+        assert!(
+            matches!(error, HttpError::TooLarge { limit: 10, .. }),
+            "{error:?}"
+        );
+        assert_eq!(
+            client()
+                .send(&request.body_limit(11))
+                .await
+                .expect("fits")
+                .body,
+            b"12345678901"
+        );
+    }
+}
+
+#[tokio::test]
+async fn credentials_stay_with_their_host_across_redirects() {
+    let other = Server::start(|_| reply(200, "", "there"));
+    let target = format!("Location: http://{}/x\r\n", other.address);
+    let first = Server::start(move |head| {
+        if head.starts_with("GET /near ") {
+            reply(302, "Location: /far\r\n", "")
+        } else {
+            reply(307, &target, "")
+        }
+    });
+    let request = Request::get(first.url("/near"), soon())
+        .authorization(HeaderValue::from_static("Basic hunter2"));
+    assert!(!format!("{request:?}").contains("hunter2"));
+    let answer = client().send(&request).await.expect("followed");
+    assert_eq!(answer.body, b"there");
+    assert_eq!(answer.endpoint.port, other.address.port());
+    assert!(
+        first.seen().iter().all(|head| head.contains("hunter2")),
+        "{:?}",
+        first.seen()
+    );
+    assert_eq!(first.seen().len(), 2);
+    assert!(
+        other
+            .seen()
+            .iter()
+            .all(|head| !head.to_ascii_lowercase().contains("authorization")),
+        "{:?}",
+        other.seen()
+    );
+
+    let error = client()
+        .send(&request.redirects(Redirects::SameOrigin))
+        .await
+        .expect_err("elsewhere");
+    assert!(matches!(error, HttpError::Redirect { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn redirects_to_nowhere_good_are_refused() {
+    for target in [
+        "http://169.254.169.254/latest",
+        "file:///etc/passwd",
+        "/again",
+    ] {
+        let text = reply(302, &format!("Location: {target}\r\n"), "");
+        let server = Server::start(move |_| text.clone());
+        let error = client()
+            .send(&Request::get(server.url("/again"), soon()))
+            .await
+            .expect_err(target);
+        assert!(
+            matches!(error, HttpError::Redirect { .. }),
+            "{target}: {error:?}"
+        );
+    }
+    let (from, to) = (
+        SafeUrl::parse("https://h/").expect("a URL"),
+        SafeUrl::parse("http://h/").expect("a URL"),
+    );
+    assert!(check_redirect(Redirects::Follow, &from, &to, false).is_err());
+}
+
+#[tokio::test]
+async fn failures_to_connect_are_told_apart() {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .expect("a port")
+        .local_addr()
+        .expect("bound");
+    let url = SafeUrl::parse(&format!("http://{free}/")).expect("a URL");
+    let error = client()
+        .send(&Request::get(url, soon()))
+        .await
+        .expect_err("refused");
+    assert!(matches!(error, HttpError::Connect { .. }), "{error:?}");
+    assert!(error.to_string().contains(&free.to_string()));
+
+    let server = Server::start(|_| reply(400, "", ""));
+    let speaks_plain = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = speaks_plain.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for mut stream in speaks_plain.incoming().flatten() {
+            stream
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .unwrap_or_default();
+        }
+    });
+    let url = SafeUrl::parse(&format!("https://{address}/")).expect("a URL");
+    let error = client()
+        .send(&Request::get(url, soon()))
+        .await
+        .expect_err("no TLS");
+    assert!(matches!(error, HttpError::Tls { .. }), "{error:?}");
+    assert!(server.seen().is_empty());
+
+    // A label longer than DNS allows fails in the resolver itself, without a question to a server.
+    let url = SafeUrl::parse(&format!("http://{}.invalid/", "x".repeat(64))).expect("a URL");
+    let direct = HttpClient {
+        proxied: build(reqwest::Client::builder().no_proxy()).expect("a client"),
+        direct: OnceLock::new(),
+    };
+    let error = direct
+        .send(&Request::get(url, soon()))
+        .await
+        .expect_err("no such name");
+    assert!(matches!(error, HttpError::Dns { .. }), "{error:?}");
+}

@@ -1,0 +1,384 @@
+use tracebloc_core::manifest::MEDIA_TYPES;
+
+use super::realm::RealmError;
+use super::*;
+use crate::http::tests::{Server, client, reply};
+
+const IMAGE: &str = r#"{"schemaVersion":2,"config":{"digest":"sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"},"layers":[]}"#;
+const IMAGE_TYPE: &str = "Content-Type: application/vnd.oci.image.manifest.v1+json\r\n";
+
+fn sha256(text: &str) -> Digest {
+    digest_of(Algorithm::Sha256, text.as_bytes())
+}
+
+fn image(server: &Server, path: &str) -> ImageRef {
+    ImageRef::parse(&format!("{}/{path}", server.address)).expect("a reference")
+}
+
+fn registry(auths: &str) -> Registry {
+    let auths = DockerAuths::parse(auths.as_bytes()).expect("well-formed");
+    Registry::new(
+        client(),
+        RegistryOptions {
+            auths,
+            ..RegistryOptions::default()
+        },
+    )
+}
+
+fn found(body: &str) -> String {
+    reply(
+        200,
+        &format!("{IMAGE_TYPE}Docker-Content-Digest: {}\r\n", sha256(body)),
+        body,
+    )
+}
+
+fn header_of<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (key, value) = line.split_once(": ")?;
+        key.eq_ignore_ascii_case(name).then_some(value)
+    })
+}
+
+#[tokio::test]
+async fn a_head_with_all_types_is_enough_where_the_digest_is_told() {
+    let server = Server::start(|_| found(IMAGE));
+    let published = registry("{}")
+        .published(&image(&server, "a/b:prod"))
+        .await
+        .expect("published");
+    assert_eq!(published.digest, sha256(IMAGE));
+    assert_eq!(published.media_type.as_deref(), Some(MEDIA_TYPES[2]));
+    let seen = server.seen();
+    assert_eq!(seen.len(), 1);
+    assert!(
+        seen[0].starts_with("HEAD /v2/a/b/manifests/prod "),
+        "{}",
+        seen[0]
+    );
+    let accept = header_of(&seen[0], "accept").expect("sent");
+    assert!(
+        MEDIA_TYPES
+            .iter()
+            .all(|media_type| accept.contains(media_type)),
+        "{accept}"
+    );
+}
+
+#[tokio::test]
+async fn a_get_is_hashed_where_head_does_not_tell() {
+    for refusal in [
+        reply(200, IMAGE_TYPE, ""),
+        reply(405, "", ""),
+        reply(404, "", ""),
+        reply(400, "", ""),
+    ] {
+        let server = Server::start(move |head| {
+            if head.starts_with("HEAD") {
+                refusal.clone()
+            } else {
+                reply(200, IMAGE_TYPE, IMAGE)
+            }
+        });
+        let published = registry("{}")
+            .published(&image(&server, "a"))
+            .await
+            .expect("published");
+        assert_eq!(published.digest, sha256(IMAGE));
+        assert_eq!(server.seen().len(), 2);
+        assert!(server.seen()[1].starts_with("GET /v2/a/manifests/latest "));
+    }
+}
+
+#[tokio::test]
+async fn a_page_in_place_of_a_manifest_is_no_digest() {
+    let server = Server::start(|_| reply(200, "Content-Type: text/html\r\n", "<html>log in"));
+    let error = registry("{}")
+        .published(&image(&server, "a"))
+        .await
+        .expect_err("a portal");
+    assert!(
+        matches!(error, RegistryError::Malformed { .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn content_that_does_not_match_its_digest_is_refused() {
+    let server = Server::start(|_| reply(200, IMAGE_TYPE, IMAGE));
+    let registry = registry("{}");
+    let repository = image(&server, "a").repository().clone();
+    let error = registry
+        .manifest(&repository, &sha256("other"))
+        .await
+        .expect_err("forged");
+    assert!(
+        matches!(error, RegistryError::BadDigest { .. }),
+        "{error:?}"
+    );
+    let lying = Server::start(|head| {
+        if head.starts_with("HEAD") {
+            reply(405, "", "")
+        } else {
+            reply(
+                200,
+                &format!("Docker-Content-Digest: {}\r\n", sha256("x")),
+                IMAGE,
+            )
+        }
+    });
+    let error = registry
+        .published(&image(&lying, "a:b"))
+        .await
+        .expect_err("forged");
+    assert!(
+        matches!(error, RegistryError::BadDigest { .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_manifest_is_fetched_once_a_run() {
+    let server = Server::start(|_| reply(200, IMAGE_TYPE, IMAGE));
+    let registry = registry("{}");
+    let repository = image(&server, "a").repository().clone();
+    for _ in 0..3 {
+        assert!(matches!(
+            registry.manifest(&repository, &sha256(IMAGE)).await,
+            Ok(Manifest::Image { .. })
+        ));
+    }
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn statuses_become_named_errors() {
+    for (status, message) in [
+        (
+            401,
+            "wants credentials for `a/b` (asked without credentials)",
+        ),
+        (403, "denies access to `a/b`"),
+        (404, "has no `prod` of `a/b`"),
+        (429, "limits the rate"),
+        (418, "answered with status 418"),
+    ] {
+        let server = Server::start(move |_| reply(status, "", ""));
+        let error = registry("{}")
+            .published(&image(&server, "a/b:prod"))
+            .await
+            .expect_err("refused")
+            .to_string();
+        assert!(error.contains(message), "{error}");
+        assert!(error.contains(&server.address.to_string()), "{error}");
+    }
+}
+
+/// A registry with a token service of its own: `pull` is what the token service says to a request.
+fn guarded(grant: impl Fn(&str) -> String + Send + Sync + 'static) -> Server {
+    Server::start(move |head| {
+        if head.starts_with("GET /token") {
+            return grant(head);
+        }
+        if header_of(head, "authorization") == Some("Bearer good") {
+            return found(IMAGE);
+        }
+        let host = header_of(head, "host").unwrap_or_default();
+        let path = head
+            .split("/manifests/")
+            .next()
+            .and_then(|start| start.split("/v2/").nth(1))
+            .unwrap_or_default();
+        let challenge = format!(
+            "WWW-Authenticate: Bearer realm=\"http://{host}/token?x=y\",service=\"s\",scope=\"repository:{path}:pull\"\r\n"
+        );
+        reply(401, &challenge, "")
+    })
+}
+
+fn count(server: &Server, start: &str) -> usize {
+    server
+        .seen()
+        .iter()
+        .filter(|head| head.starts_with(start))
+        .count()
+}
+
+#[tokio::test]
+async fn concurrent_questions_share_one_token_and_later_ones_need_no_refusal() {
+    let server = guarded(|_| reply(200, "", r#"{"access_token":"good","expires_in":300}"#));
+    let registry = registry("{}");
+    let reference = image(&server, "a/b:prod");
+    let outcomes =
+        futures_util::future::join_all((0..8).map(|_| registry.published(&reference))).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(
+        count(
+            &server,
+            "GET /token?x=y&service=s&scope=repository%3Aa%2Fb%3Apull "
+        ),
+        1
+    );
+    let before = server.seen().len();
+    registry
+        .published(&image(&server, "c:prod"))
+        .await
+        .expect("another repository");
+    assert_eq!(server.seen().len() - before, 2, "a token and a HEAD");
+    assert_eq!(
+        count(
+            &server,
+            "GET /token?x=y&service=s&scope=repository%3Ac%3Apull "
+        ),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_refused_credential_does_not_hide_what_is_public() {
+    let server = guarded(|head| {
+        if header_of(head, "authorization").is_some() {
+            reply(403, "", "")
+        } else {
+            reply(200, "", r#"{"token":"good"}"#)
+        }
+    });
+    let auths = format!(
+        r#"{{"auths":{{"{}":{{"username":"u","password":"expired"}}}}}}"#,
+        server.address
+    );
+    registry(&auths)
+        .published(&image(&server, "a:b"))
+        .await
+        .expect("public");
+    assert_eq!(count(&server, "GET /token"), 2);
+
+    let closed = guarded(|_| reply(401, "", ""));
+    let auths = format!(
+        r#"{{"auths":{{"{}":{{"username":"u","password":"expired"}}}}}}"#,
+        closed.address
+    );
+    let error = registry(&auths)
+        .published(&image(&closed, "a:b"))
+        .await
+        .expect_err("closed");
+    assert!(
+        matches!(
+            &error,
+            RegistryError::Unauthorized {
+                asked: Asked::Refused,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(!format!("{error:?}").contains("expired"));
+}
+
+#[tokio::test]
+async fn basic_credentials_are_sent_only_where_they_are_asked_for() {
+    let server = Server::start(|head| match header_of(head, "authorization") {
+        Some("Basic dTpw") => found(IMAGE),
+        _ => reply(401, "WWW-Authenticate: Basic realm=\"x\"\r\n", ""),
+    });
+    let auths = format!(
+        r#"{{"auths":{{"{}/a":{{"auth":"dTpw"}}}}}}"#,
+        server.address
+    );
+    let registry = registry(&auths);
+    registry
+        .published(&image(&server, "a/b:c"))
+        .await
+        .expect("allowed");
+    assert_eq!(server.seen().len(), 2);
+    let error = registry
+        .published(&image(&server, "other/b:c"))
+        .await
+        .expect_err("no credentials");
+    assert!(
+        matches!(
+            error,
+            RegistryError::Unauthorized {
+                asked: Asked::Anonymously,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert_eq!(server.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn a_helper_that_is_not_read_is_named() {
+    let server = Server::start(|_| reply(401, "WWW-Authenticate: Basic realm=\"x\"\r\n", ""));
+    let error = registry(r#"{"credsStore":"desktop"}"#)
+        .published(&image(&server, "a"))
+        .await
+        .expect_err("refused");
+    assert!(
+        error
+            .to_string()
+            .contains("credential helpers are not read yet"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_token_service_without_a_token_is_an_error() {
+    for body in ["", "{}", "<html>", r#"{"token":""}"#] {
+        let server = guarded(move |_| reply(200, "", body));
+        let error = registry("{}")
+            .published(&image(&server, "a:b"))
+            .await
+            .expect_err(body);
+        assert!(matches!(error, RegistryError::NoToken { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_service_at_a_metadata_address_is_not_asked() {
+    let server = Server::start(|_| {
+        reply(
+            401,
+            "WWW-Authenticate: Bearer realm=\"http://169.254.169.254/token\"\r\n",
+            "",
+        )
+    });
+    let error = registry("{}")
+        .published(&image(&server, "a:b"))
+        .await
+        .expect_err("hostile");
+    assert!(
+        matches!(
+            error,
+            RegistryError::Realm {
+                reason: RealmError::LinkLocal,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn schemes_and_hosts_follow_the_registry() {
+    let options = RegistryOptions {
+        plain_http: vec!["Plain.example".to_owned(), "one.example:81".to_owned()],
+        ..RegistryOptions::default()
+    };
+    let registry = Registry::new(client(), options);
+    for (name, origin) in [
+        ("docker.io", "https://registry-1.docker.io/"),
+        ("ghcr.io", "https://ghcr.io/"),
+        ("localhost:5000", "http://localhost:5000/"),
+        ("127.1.2.3", "http://127.1.2.3/"),
+        ("[::1]:5000", "http://[::1]:5000/"),
+        ("10.0.0.1:5000", "https://10.0.0.1:5000/"),
+        ("plain.example:5000", "http://plain.example:5000/"),
+        ("one.example:81", "http://one.example:81/"),
+        ("one.example:82", "https://one.example:82/"),
+    ] {
+        assert_eq!(registry.origin(name).expect(name).to_string(), origin);
+    }
+}

@@ -1,0 +1,26 @@
+//! Text from elsewhere, made harmless for a terminal.
+
+/// The text without control characters: a registry, a repository or a cluster may send escape sequences.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            let hidden = character.is_control()
+                || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if hidden { '\u{fffd}' } else { character }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_terminal() {
+        assert_eq!(
+            harmless("a\x1b[31mb\nc\u{202e}"),
+            "a\u{fffd}[31mb\u{fffd}c\u{fffd}"
+        );
+        assert_eq!(harmless("grün"), "grün");
+    }
+}

@@ -1,0 +1,142 @@
+//! Where output goes: the answer to stdout, everything else to stderr; colour, width and verbosity.
+
+use std::error::Error as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Instant;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::cli::ColorChoice;
+use crate::error::Error;
+
+/// Styles of the parts of an answer; plain where colour is off.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Styles {
+    pub(crate) header: Style,
+    pub(crate) good: Style,
+    pub(crate) warning: Style,
+    pub(crate) danger: Style,
+    pub(crate) faint: Style,
+}
+
+/// The user's terminal, or what stands in its place.
+#[derive(Debug)]
+pub(crate) struct Ui {
+    color: ColorChoice,
+    quiet: bool,
+    verbose: u8,
+    started: Instant,
+}
+
+impl Ui {
+    pub(crate) fn new(color: ColorChoice, quiet: bool, verbose: u8) -> Self {
+        Self {
+            color,
+            quiet,
+            verbose,
+            started: Instant::now(),
+        }
+    }
+
+    /// Styles for stdout.
+    pub(crate) fn styles(&self) -> Styles {
+        let on = match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => {
+                anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+            }
+        };
+        let style = |style: Style| if on { style } else { Style::new() };
+        Styles {
+            header: style(Style::new().bold()),
+            good: style(AnsiColor::Green.on_default()),
+            warning: style(AnsiColor::Yellow.on_default()),
+            danger: style(AnsiColor::Red.on_default().bold()),
+            faint: style(Style::new().dimmed()),
+        }
+    }
+
+    /// Writes the answer.
+    pub(crate) fn answer(&self, text: &str) -> Result<(), Error> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes()).map_err(Error::Output)?;
+        stdout.flush().map_err(Error::Output)
+    }
+
+    /// Tells something that is no part of the answer.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.to_stderr(text);
+        }
+    }
+
+    /// Tells what is being done, with the time since the start, for `-v`.
+    pub(crate) fn detail(&self, text: impl FnOnce() -> String) {
+        if self.verbose > 0 {
+            self.to_stderr(&format!(
+                "{:>6.3} s  {}",
+                self.started.elapsed().as_secs_f64(),
+                text()
+            ));
+        }
+    }
+
+    /// Tells a failure: what, its causes, and what to do next.
+    pub(crate) fn error(&self, error: &Error) {
+        if error.is_silent() {
+            return;
+        }
+        let mut text = format!("error: {error}");
+        let mut cause = error.source();
+        while let Some(source) = cause {
+            let line = source.to_string();
+            if !text.contains(&line) {
+                text.push_str("\n  caused by: ");
+                text.push_str(&line);
+            }
+            cause = source.source();
+        }
+        for hint in error.hints() {
+            text.push_str("\n  hint: ");
+            text.push_str(&hint);
+        }
+        self.to_stderr(&text);
+    }
+
+    /// Shows on a terminal that something is going on; what it returns is to be kept until then.
+    pub(crate) fn progress(&self, text: &str) -> Progress {
+        let shown = !self.quiet && self.verbose == 0 && io::stderr().is_terminal();
+        if shown {
+            write_stderr(&format!("{text}\r"));
+        }
+        Progress { shown }
+    }
+
+    #[expect(
+        clippy::unused_self,
+        reason = "stderr belongs to the terminal that this stands for"
+    )]
+    fn to_stderr(&self, text: &str) {
+        write_stderr(&format!("{text}\n"));
+    }
+}
+
+/// Nobody is left to tell that stderr is gone.
+fn write_stderr(text: &str) {
+    let _gone = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// A line on the terminal that goes away when what it tells of has ended.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    shown: bool,
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            write_stderr("\x1b[2K\r");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What the tests share: running the product as a user does, and reading its answer.
+
+use std::process::Command;
+
+use serde_json::Value;
+use tracebloc_bed::cluster::Output;
+use tracebloc_bed::{Bed, Helm, Install, Tenant};
+
+/// The product.
+pub const PLUGIN: &str = env!("CARGO_BIN_EXE_kubectl-tracebloc");
+
+/// The shared bed.
+pub fn bed() -> &'static Bed {
+    Bed::shared()
+}
+
+/// A tenant with all images published under the channel `prod`.
+pub fn tenant(name: &str) -> Tenant<'static> {
+    let tenant = bed().tenant(name).unwrap();
+    tenant.publish_all("prod", "one").unwrap();
+    tenant
+}
+
+/// A tenant with a settled release `name`.
+pub fn installed(name: &str, version: &str) -> Tenant<'static> {
+    let tenant = tenant(name);
+    install(&tenant, &Install::client(name, version));
+    tenant
+}
+
+/// Installs and waits until everything runs.
+pub fn install(tenant: &Tenant<'_>, install: &Install<'_>) {
+    tenant.install(install).unwrap().success().unwrap();
+    tenant.wait_ready().unwrap();
+}
+
+/// The product with these arguments, in an environment that holds nothing of the caller's.
+pub fn command(tenant: &Tenant<'_>, arguments: &[&str]) -> Command {
+    let mut command = tenant.bed().cluster().command(PLUGIN, tenant.namespace());
+    command.args(arguments);
+    command
+}
+
+/// Runs the product in the tenant's namespace.
+pub fn run(tenant: &Tenant<'_>, arguments: &[&str]) -> Output {
+    let mut whole = arguments.to_vec();
+    whole.extend(["--namespace", tenant.namespace()]);
+    Output::of(&mut command(tenant, &whole)).unwrap()
+}
+
+/// `outdated -o json` in the tenant's namespace, parsed.
+pub fn outdated(tenant: &Tenant<'_>, arguments: &[&str]) -> Value {
+    let mut whole = vec!["outdated", "--output", "json"];
+    whole.extend(arguments);
+    parse(&run(tenant, &whole))
+}
+
+/// The report of a run that succeeded.
+pub fn parse(output: &Output) -> Value {
+    assert!(output.is_success(), "{output}");
+    serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output}"))
+}
+
+/// The image of that name in the first release of a report.
+pub fn image<'report>(report: &'report Value, name: &str) -> &'report Value {
+    report["releases"][0]["images"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|image| image["name"] == name)
+        .unwrap_or_else(|| panic!("no image {name} in {report:#}"))
+}
+
+/// The codes of a report's findings.
+pub fn codes(report: &Value) -> Vec<&str> {
+    report["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|finding| finding["code"].as_str())
+        .collect()
+}
+
+/// The finding with that code.
+pub fn finding<'report>(report: &'report Value, code: &str) -> &'report Value {
+    report["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|finding| finding["code"] == code)
+        .unwrap_or_else(|| panic!("no finding {code} in {report:#}"))
+}
+
+/// Runs a line of advice as a user who pastes it into a shell.
+pub fn paste(tenant: &Tenant<'_>, line: &str, helm: Helm) -> Output {
+    let mut shell = tenant
+        .bed()
+        .cluster()
+        .command_with("sh", tenant.namespace(), helm);
+    shell.args(["-c", line]);
+    Output::of(&mut shell).unwrap()
+}
+
+/// Leaves a release as a killed `helm upgrade` does: with a newer revision in `pending-upgrade`, begun at that time.
+pub fn hang(tenant: &Tenant<'_>, release: &str, begun: &str) {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let first = format!("sh.helm.release.v1.{release}.v1");
+    let shown = tenant
+        .kubectl(&["get", "secret", &first, "-o", "json"])
+        .unwrap();
+    let object: Value = serde_json::from_str(&shown.success().unwrap()).unwrap();
+    let packed = STANDARD
+        .decode(object["data"]["release"].as_str().unwrap())
+        .unwrap();
+    let packed = STANDARD.decode(packed).unwrap();
+    let mut json = Vec::new();
+    std::io::Read::read_to_end(
+        &mut flate2::read::GzDecoder::new(packed.as_slice()),
+        &mut json,
+    )
+    .unwrap();
+    let mut record: Value = serde_json::from_slice(&json).unwrap();
+    record["version"] = 2.into();
+    record["info"]["status"] = "pending-upgrade".into();
+    record["info"]["last_deployed"] = begun.into();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, record.to_string().as_bytes()).unwrap();
+    let data = STANDARD.encode(STANDARD.encode(encoder.finish().unwrap()));
+    let secret = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "helm.sh/release.v1",
+        "metadata": {
+            "name": format!("sh.helm.release.v1.{release}.v2"),
+            "namespace": tenant.namespace(),
+            "labels": {"owner": "helm", "name": release, "version": "2", "status": "pending-upgrade"},
+        },
+        "data": {"release": data},
+    });
+    let created = tenant
+        .bed()
+        .cluster()
+        .kubectl_with_input(&["create", "-f", "-"], &secret.to_string());
+    created.unwrap().success().unwrap();
+}
