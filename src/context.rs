@@ -55,7 +55,7 @@ pub(crate) struct Context {
 
 impl Context {
     /// Resolves the call's surroundings, once.
-    pub(crate) async fn resolve(
+    pub(crate) fn resolve(
         invocation: Invocation,
         connection: ConnectionArgs,
         ui: &Ui,

@@ -160,3 +160,18 @@ impl Error {
         }
     }
 }
+
+/// An error with its causes on one line, each said once. No error of ours carries credentials.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let line = source.to_string();
+        if !text.contains(&line) {
+            text.push_str(": ");
+            text.push_str(&line);
+        }
+        cause = source.source();
+    }
+    text
+}

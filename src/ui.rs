@@ -58,6 +58,10 @@ impl Ui {
     }
 
     /// Writes the answer.
+    #[expect(
+        clippy::unused_self,
+        reason = "stdout belongs to the terminal that this stands for"
+    )]
     pub(crate) fn answer(&self, text: &str) -> Result<(), Error> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(text.as_bytes()).map_err(Error::Output)?;

@@ -1,1 +1,162 @@
-//! To be written.
+//! Holds the documentation to the program: what is generated is the same, what is linked exists, what is shown can be typed.
+//! With `TRACEBLOC_UPDATE_DOCS=1` generated pages are written anew.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+use tracebloc_core::finding::{Code, Severity};
+use tracebloc_core::report::OutdatedReport;
+
+use crate::support::{PLUGIN, installed, outdated};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Compares a page with what the program says, or writes it.
+fn hold(page: &str, expected: &str) {
+    let path = root().join(page);
+    if std::env::var_os("TRACEBLOC_UPDATE_DOCS").is_some() {
+        fs::write(&path, expected).unwrap();
+        return;
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == expected,
+        "{page} does not say what the program says: run `make docs`"
+    );
+}
+
+fn help(arguments: &[&str]) -> String {
+    let output = Command::new(PLUGIN)
+        .args(arguments)
+        .arg("--help")
+        .env("COLUMNS", "120")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_reference_is_the_help() {
+    let mut page = "# Reference\n\nWhat `--help` says. This page is generated.\n".to_owned();
+    for arguments in [&[][..], &["outdated"]] {
+        let name = ["kubectl tracebloc"]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" ");
+        let text: Vec<String> = help(arguments)
+            .lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect();
+        page += &format!(
+            "\n## `{name}`\n\n```text\n{}\n```\n",
+            text.join("\n").trim_end()
+        );
+    }
+    hold("docs/reference.md", &page);
+}
+
+#[test]
+fn the_findings_are_those_of_the_program() {
+    let mut page = "# Findings\n\nCodes are never renamed or given another meaning. This page is generated.\n\n| code | severity | meaning |\n|---|---|---|\n".to_owned();
+    for code in Code::ALL {
+        let severity = match code.severity() {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Danger => "danger",
+        };
+        page += &format!("| `{code}` | {severity} | {} |\n", code.meaning());
+    }
+    hold("docs/findings.md", &page);
+}
+
+#[test]
+fn every_finding_is_produced_by_a_test() {
+    let tests: String = fs::read_dir(root().join("tests"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    for code in Code::ALL {
+        assert!(
+            tests.contains(&format!("\"{code}\"")),
+            "no test produces {code}"
+        );
+    }
+}
+
+#[test]
+fn the_schema_is_that_of_the_report() {
+    let schema = schemars::schema_for!(OutdatedReport);
+    hold(
+        "docs/schemas/outdated-report.json",
+        &(serde_json::to_string_pretty(&schema).unwrap() + "\n"),
+    );
+}
+
+#[test]
+fn a_report_of_a_real_release_fits_the_schema() {
+    let schema: Value = serde_json::to_value(schemars::schema_for!(OutdatedReport)).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let tenant = installed("docs-schema", "1.9.28");
+    tenant
+        .move_tag("tracebloc/jobs-manager", "prod", "two")
+        .unwrap();
+    for arguments in [&[][..], &["--repo", "http://127.0.0.1:9"]] {
+        let report = outdated(&tenant, arguments);
+        let faults: Vec<String> = validator
+            .iter_errors(&report)
+            .map(|error| error.to_string())
+            .collect();
+        assert_eq!(faults, Vec::<String>::new());
+    }
+    let mut wrong = outdated(&tenant, &[]);
+    wrong["releases"][0]["revision"] = "three".into();
+    assert!(
+        !validator.is_valid(&wrong),
+        "a schema that takes everything holds nothing"
+    );
+}
+
+#[test]
+fn what_the_readme_links_exists() {
+    for page in ["README.md", "docs/outdated.md"] {
+        let folder = root().join(page).parent().unwrap().to_owned();
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        for (place, _) in text.match_indices("](") {
+            let target = text[place + 2..].split(')').next().unwrap();
+            if !target.contains("://") {
+                assert!(folder.join(target).exists(), "{page} links {target}");
+            }
+        }
+    }
+}
+
+#[test]
+fn commands_in_the_pages_are_understood() {
+    let mut seen = 0;
+    for page in ["README.md", "docs/outdated.md"] {
+        for line in fs::read_to_string(root().join(page)).unwrap().lines() {
+            let Some(arguments) = line.trim().strip_prefix("$ kubectl tracebloc ") else {
+                continue;
+            };
+            seen += 1;
+            // Without a kubeconfig a command that is understood says so (3), and one that is not says that (2).
+            let output = Command::new(PLUGIN)
+                .args(arguments.split_whitespace())
+                .env_clear()
+                .env("KUBECONFIG", "/no/such/file")
+                .output()
+                .unwrap();
+            assert_eq!(output.status.code(), Some(3), "{page}: {line}");
+        }
+    }
+    assert!(seen > 5);
+}

@@ -25,8 +25,11 @@ fn names(report: &Value) -> Vec<String> {
 fn a_namespace_a_name_and_a_qualified_name_choose() {
     let tenant = installed("scope-one", "1.9.51");
     let whole = format!("{}/scope-one", tenant.namespace());
-    assert_eq!(names(&outdated(&tenant, &[])), [whole.clone()]);
-    assert_eq!(names(&outdated(&tenant, &["scope-one"])), [whole.clone()]);
+    assert_eq!(names(&outdated(&tenant, &[])), std::slice::from_ref(&whole));
+    assert_eq!(
+        names(&outdated(&tenant, &["scope-one"])),
+        std::slice::from_ref(&whole)
+    );
     let from_elsewhere = ["outdated", &whole, "-o", "json", "-n", "default"];
     let output = Output::of(&mut command(&tenant, &from_elsewhere)).unwrap();
     assert_eq!(names(&parse(&output)), [whole]);
@@ -209,7 +212,7 @@ fn kubectl_finds_the_plugin() {
         .get_envs()
         .find(|(name, _)| *name == "PATH")
         .and_then(|(_, value)| value)
-        .map(|value| value.to_os_string())
+        .map(std::ffi::OsStr::to_os_string)
         .unwrap();
     let paths = std::iter::once(folder).chain(std::env::split_paths(&path).collect::<Vec<_>>());
     kubectl.env("PATH", std::env::join_paths(paths).unwrap());

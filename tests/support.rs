@@ -7,62 +7,62 @@ use tracebloc_bed::cluster::Output;
 use tracebloc_bed::{Bed, Helm, Install, Tenant};
 
 /// The product.
-pub const PLUGIN: &str = env!("CARGO_BIN_EXE_kubectl-tracebloc");
+pub(crate) const PLUGIN: &str = env!("CARGO_BIN_EXE_kubectl-tracebloc");
 
 /// The shared bed.
-pub fn bed() -> &'static Bed {
+pub(crate) fn bed() -> &'static Bed {
     Bed::shared()
 }
 
 /// A tenant with all images published under the channel `prod`.
-pub fn tenant(name: &str) -> Tenant<'static> {
+pub(crate) fn tenant(name: &str) -> Tenant<'static> {
     let tenant = bed().tenant(name).unwrap();
     tenant.publish_all("prod", "one").unwrap();
     tenant
 }
 
 /// A tenant with a settled release `name`.
-pub fn installed(name: &str, version: &str) -> Tenant<'static> {
+pub(crate) fn installed(name: &str, version: &str) -> Tenant<'static> {
     let tenant = tenant(name);
     install(&tenant, &Install::client(name, version));
     tenant
 }
 
 /// Installs and waits until everything runs.
-pub fn install(tenant: &Tenant<'_>, install: &Install<'_>) {
+pub(crate) fn install(tenant: &Tenant<'_>, install: &Install<'_>) {
     tenant.install(install).unwrap().success().unwrap();
     tenant.wait_ready().unwrap();
 }
 
 /// The product with these arguments, in an environment that holds nothing of the caller's.
-pub fn command(tenant: &Tenant<'_>, arguments: &[&str]) -> Command {
+pub(crate) fn command(tenant: &Tenant<'_>, arguments: &[&str]) -> Command {
     let mut command = tenant.bed().cluster().command(PLUGIN, tenant.namespace());
     command.args(arguments);
     command
 }
 
 /// Runs the product in the tenant's namespace.
-pub fn run(tenant: &Tenant<'_>, arguments: &[&str]) -> Output {
+pub(crate) fn run(tenant: &Tenant<'_>, arguments: &[&str]) -> Output {
     let mut whole = arguments.to_vec();
     whole.extend(["--namespace", tenant.namespace()]);
     Output::of(&mut command(tenant, &whole)).unwrap()
 }
 
 /// `outdated -o json` in the tenant's namespace, parsed.
-pub fn outdated(tenant: &Tenant<'_>, arguments: &[&str]) -> Value {
+pub(crate) fn outdated(tenant: &Tenant<'_>, arguments: &[&str]) -> Value {
     let mut whole = vec!["outdated", "--output", "json"];
     whole.extend(arguments);
     parse(&run(tenant, &whole))
 }
 
 /// The report of a run that succeeded.
-pub fn parse(output: &Output) -> Value {
+pub(crate) fn parse(output: &Output) -> Value {
     assert!(output.is_success(), "{output}");
     serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output}"))
 }
 
 /// The image of that name in the first release of a report.
-pub fn image<'report>(report: &'report Value, name: &str) -> &'report Value {
+pub(crate) fn image<'report>(report: &'report Value, name: &str) -> &'report Value {
     report["releases"][0]["images"]
         .as_array()
         .into_iter()
@@ -72,7 +72,7 @@ pub fn image<'report>(report: &'report Value, name: &str) -> &'report Value {
 }
 
 /// The codes of a report's findings.
-pub fn codes(report: &Value) -> Vec<&str> {
+pub(crate) fn codes(report: &Value) -> Vec<&str> {
     report["findings"]
         .as_array()
         .into_iter()
@@ -82,7 +82,7 @@ pub fn codes(report: &Value) -> Vec<&str> {
 }
 
 /// The finding with that code.
-pub fn finding<'report>(report: &'report Value, code: &str) -> &'report Value {
+pub(crate) fn finding<'report>(report: &'report Value, code: &str) -> &'report Value {
     report["findings"]
         .as_array()
         .into_iter()
@@ -92,7 +92,7 @@ pub fn finding<'report>(report: &'report Value, code: &str) -> &'report Value {
 }
 
 /// Runs a line of advice as a user who pastes it into a shell.
-pub fn paste(tenant: &Tenant<'_>, line: &str, helm: Helm) -> Output {
+pub(crate) fn paste(tenant: &Tenant<'_>, line: &str, helm: Helm) -> Output {
     let mut shell = tenant
         .bed()
         .cluster()
@@ -102,7 +102,7 @@ pub fn paste(tenant: &Tenant<'_>, line: &str, helm: Helm) -> Output {
 }
 
 /// Leaves a release as a killed `helm upgrade` does: with a newer revision in `pending-upgrade`, begun at that time.
-pub fn hang(tenant: &Tenant<'_>, release: &str, begun: &str) {
+pub(crate) fn hang(tenant: &Tenant<'_>, release: &str, begun: &str) {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     let first = format!("sh.helm.release.v1.{release}.v1");

@@ -11,8 +11,8 @@ use crate::advice::Advisor;
 use crate::finding::{Code, Finding, Subject};
 use crate::profile::{Kinship, Profile};
 use crate::report::{
-    API_VERSION, ChartState, ContextReport, ImageState, OutdatedReport, ReleaseReport, Summary,
-    UnknownReason,
+    API_VERSION, ChartState, ContextReport, ImageFlag, ImageState, OutdatedReport, ReleaseReport,
+    Summary, UnknownReason,
 };
 use crate::snapshot::{Evidence, Gap, ObservedRelease, Snapshot};
 
@@ -155,9 +155,15 @@ fn summarise(releases: &[ReleaseReport]) -> Summary {
         }
         for image in &release.images {
             match image.state {
-                ImageState::Behind => summary.digests_behind += 1,
+                // A pin is somebody's choice, and no fault.
+                ImageState::Behind if !image.flags.contains(&ImageFlag::Pinned) => {
+                    summary.digests_behind += 1;
+                }
                 ImageState::Unknown => summary.unknown += 1,
-                ImageState::Current | ImageState::Rolling | ImageState::Idle => {}
+                ImageState::Behind
+                | ImageState::Current
+                | ImageState::Rolling
+                | ImageState::Idle => {}
             }
         }
     }

@@ -317,7 +317,7 @@ pub struct Summary {
     pub releases: u32,
     /// Charts that are behind, mixed or replaced.
     pub charts_behind: u32,
-    /// Images whose pods run other content than is published.
+    /// Images whose pods run other content than is published, those that are pinned left out.
     pub digests_behind: u32,
     /// Charts and images whose state is unknown, and releases that could not be read.
     pub unknown: u32,

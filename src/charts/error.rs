@@ -3,6 +3,7 @@
 use tracebloc_core::index::IndexError;
 use tracebloc_core::snapshot::{Gap, GapReason};
 
+use crate::error::chain;
 use crate::http::{Endpoint, HttpError};
 
 /// Why the versions of a chart are unknown.
@@ -45,7 +46,7 @@ impl ChartsError {
                 Self::Index(IndexError::ChartAbsent { .. }) => GapReason::NotFound,
                 Self::Url | Self::NotModified { .. } | Self::Index(_) => GapReason::Malformed,
             },
-            message: self.to_string(),
+            message: chain(self),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use tracebloc_core::snapshot::{Gap, GapReason};
 
+use crate::error::chain;
+
 /// Why the API server did not answer a question.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ClusterError {
@@ -222,21 +224,6 @@ impl ClusterError {
         };
         vec![hint.to_owned()]
     }
-}
-
-/// An error with its causes, each said once. None of kube's transport errors carries credentials.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let line = source.to_string();
-        if !text.contains(&line) {
-            text.push_str(": ");
-            text.push_str(&line);
-        }
-        cause = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn pod(metadata: serde_json::Value, phase: &str) -> Option<Pod> {
+    fn pod(metadata: &serde_json::Value, phase: &str) -> Option<Pod> {
         let mut whole = json!({"name": "p", "namespace": "edge"});
         whole
             .as_object_mut()
@@ -212,28 +212,28 @@ mod tests {
                 None,
             ),
         ] {
-            let found = pod(metadata, "Running").map(|pod| pod.workload.to_string());
+            let found = pod(&metadata, "Running").map(|pod| pod.workload.to_string());
             assert_eq!(found.as_deref(), expected);
         }
     }
 
     #[test]
     fn ended_and_terminating_pods_do_not_count() {
-        assert!(pod(json!({}), "Succeeded").is_none());
-        assert!(pod(json!({}), "Failed").is_none());
+        assert!(pod(&json!({}), "Succeeded").is_none());
+        assert!(pod(&json!({}), "Failed").is_none());
         assert!(
             pod(
-                json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+                &json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
                 "Running"
             )
             .is_none()
         );
-        assert!(pod(json!({}), "Pending").is_some());
+        assert!(pod(&json!({}), "Pending").is_some());
     }
 
     #[test]
     fn containers_without_a_status_have_no_content() {
-        let pod = pod(json!({}), "Running").unwrap();
+        let pod = pod(&json!({}), "Running").unwrap();
         assert_eq!(pod.containers["late"].running, None);
         assert!(pod.containers["api"].running.is_some());
         assert_eq!(

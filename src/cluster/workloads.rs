@@ -213,8 +213,8 @@ mod tests {
 
     fn rollout_of(
         kind: WorkloadKind,
-        spec: serde_json::Value,
-        status: serde_json::Value,
+        spec: &serde_json::Value,
+        status: &serde_json::Value,
     ) -> Rollout {
         let object =
             json!({"metadata": {"name": "x", "generation": 2}, "spec": spec, "status": status});
@@ -226,41 +226,41 @@ mod tests {
         use WorkloadKind::{CronJob, DaemonSet, Deployment, StatefulSet};
         let done = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2});
         assert_eq!(
-            rollout_of(Deployment, json!({"replicas": 2}), done.clone()),
+            rollout_of(Deployment, &json!({"replicas": 2}), &done),
             Rollout::Settled
         );
         assert_eq!(
-            rollout_of(Deployment, json!({"replicas": 3}), done.clone()),
+            rollout_of(Deployment, &json!({"replicas": 3}), &done),
             Rollout::Progressing
         );
         assert_eq!(
-            rollout_of(Deployment, json!({"replicas": 2, "paused": true}), done),
+            rollout_of(Deployment, &json!({"replicas": 2, "paused": true}), &done),
             Rollout::Paused
         );
         let unseen = json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1});
         assert_eq!(
-            rollout_of(Deployment, json!({}), unseen),
+            rollout_of(Deployment, &json!({}), &unseen),
             Rollout::Progressing
         );
         let old = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 2});
         assert_eq!(
-            rollout_of(Deployment, json!({"replicas": 1}), old),
+            rollout_of(Deployment, &json!({"replicas": 1}), &old),
             Rollout::Progressing
         );
         let daemon = json!({"observedGeneration": 2, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 2});
         assert_eq!(
-            rollout_of(DaemonSet, json!({}), daemon),
+            rollout_of(DaemonSet, &json!({}), &daemon),
             Rollout::Progressing
         );
         assert_eq!(
-            rollout_of(DaemonSet, json!({}), json!({"observedGeneration": 2})),
+            rollout_of(DaemonSet, &json!({}), &json!({"observedGeneration": 2})),
             Rollout::Settled
         );
         let stateful = json!({"observedGeneration": 2, "readyReplicas": 1, "updatedReplicas": 1});
         assert_eq!(
-            rollout_of(StatefulSet, json!({"replicas": 1}), stateful),
+            rollout_of(StatefulSet, &json!({"replicas": 1}), &stateful),
             Rollout::Settled
         );
-        assert_eq!(rollout_of(CronJob, json!({}), json!({})), Rollout::None);
+        assert_eq!(rollout_of(CronJob, &json!({}), &json!({})), Rollout::None);
     }
 }

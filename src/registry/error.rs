@@ -10,6 +10,7 @@ use tracebloc_core::snapshot::{Gap, GapReason};
 
 use super::credentials::NotRead;
 use super::realm::RealmError;
+use crate::error::chain;
 use crate::http::{Endpoint, HttpError, wait};
 
 /// What credentials had to do with a refusal, to be added to its message.
@@ -174,9 +175,10 @@ impl RegistryError {
                 Self::BadDigest { .. } | Self::Malformed { .. } | Self::Url { .. } => {
                     GapReason::Malformed
                 }
-                Self::Failed { .. } | Self::Status { .. } => GapReason::Failed,
+                Self::Failed { source, .. } => source.reason(),
+                Self::Status { .. } => GapReason::Failed,
             },
-            message: self.to_string(),
+            message: chain(self),
         }
     }
 

@@ -238,10 +238,12 @@ mod tests {
         }
     }
 
+    type Expected = fn(&DecodeError) -> bool;
+
     #[test]
     fn damage_is_told_apart_and_says_nothing_secret() {
         let good = encode(&record());
-        let cases: [(Vec<u8>, fn(&DecodeError) -> bool); 5] = [
+        let cases: [(Vec<u8>, Expected); 5] = [
             (b"%%%".to_vec(), |error| {
                 matches!(error, DecodeError::Base64)
             }),
