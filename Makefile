@@ -21,7 +21,7 @@ stop: ## Stop what `make try` left running
 test: ## Run all tests, on a real control plane
 	$(CARGO) build --locked --workspace
 	$(TARGET)/debug/bed build
-	$(CARGO) test --locked --workspace --all-targets --no-fail-fast
+	$(CARGO) test --locked --workspace --lib --bins --tests --no-fail-fast
 	$(CARGO) test --locked --workspace --doc
 
 bench: ## Measure us and the peers side by side
