@@ -271,6 +271,10 @@ pub struct DigestReport {
     /// What pods run.
     #[serde(default)]
     pub running: Vec<RunningDigest>,
+    /// When the registry said what is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub observed_at: Option<Timestamp>,
 }
 
 /// Content that pods of one workload run.

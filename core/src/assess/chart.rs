@@ -216,6 +216,11 @@ fn behind(
         report.current,
         counted(behind, "version"),
     );
+    let message = if repository.masked {
+        format!("{message} (REPOSITORY_URL stands for the repository's URL with its credentials)")
+    } else {
+        message
+    };
     // While an operation holds the release Helm refuses to upgrade it: that finding's advice comes first.
     let advice = if case.observed.newest.status.is_pending() {
         Vec::new()

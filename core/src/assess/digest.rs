@@ -325,6 +325,10 @@ fn report(
     if image.usages.iter().any(Usage::restarts_in_vain) {
         flags.insert(ImageFlag::RestartInVain);
     }
+    let published = image
+        .tag
+        .as_ref()
+        .and_then(|tag| snapshot.published.get(tag)?.known().cloned());
     let count = |pods: &BTreeSet<String>| u32::try_from(pods.len()).unwrap_or(u32::MAX);
     ImageReport {
         name: image.name.clone(),
@@ -347,10 +351,8 @@ fn report(
             })
             .collect(),
         digest: DigestReport {
-            published: image
-                .tag
-                .as_ref()
-                .and_then(|tag| snapshot.published.get(tag)?.known().cloned()),
+            observed_at: published.is_some().then_some(snapshot.observed_at),
+            published,
             recorded: image.recorded.clone(),
             pinned: image.pinned.clone(),
             running: tally

@@ -6,6 +6,7 @@ use super::{Case, Image, Outcome, Tally, Usage};
 use crate::image::Digest;
 use crate::release::{ApplyMethod, Release};
 use crate::report::ImageReport;
+use crate::time::counted;
 use crate::workload::{Rollout, WorkloadId};
 
 /// One line per workload that runs old content: a restart where that pulls the tag anew, else the exact content (DESIGN §7).
@@ -79,8 +80,10 @@ pub(super) fn evidence(release: &Release, image: &Image<'_>, report: &ImageRepor
     }
     for running in &report.digest.running {
         facts.push(format!(
-            "running in {}: {} ({} pods)",
-            running.workload, running.digest, running.pods
+            "running in {}: {} ({})",
+            running.workload,
+            running.digest,
+            counted(u64::from(running.pods), "pod")
         ));
     }
     if image.usages.iter().any(Usage::restarts_in_vain) {

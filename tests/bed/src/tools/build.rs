@@ -157,8 +157,13 @@ fn follow(mut child: Child, programs: &str, started: Instant) -> io::Result<(boo
                         .unwrap_or_else(std::sync::PoisonError::into_inner);
                     (lines.0, lines.1.last().cloned().unwrap_or_default())
                 };
+                let progress = if count == 0 {
+                    "linking".to_owned()
+                } else {
+                    format!("{count} packages compiled, last {last}")
+                };
                 say(&format!(
-                    "still building {programs}: {}, {count} packages compiled, last {last}",
+                    "still building {programs}: {}, {progress}",
                     spoken(started.elapsed())
                 ));
             }
