@@ -6,6 +6,8 @@
 )]
 
 mod architecture;
+mod bed_charts;
+mod bed_proxy;
 mod docs;
 mod outdated_advice;
 mod outdated_chart;

@@ -7,17 +7,25 @@ mod rule;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use http_body_util::channel::Channel;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE,
+};
+use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode};
-use reqwest::{Certificate, Client, Identity};
+use hyper_util::rt::TokioIo;
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, ClientBuilder, Identity};
+use tokio::task::JoinSet;
 
-use crate::certificate::Pair;
 use crate::cluster::Cluster;
-use crate::loopback::{Body, BoxError, Connection, LoopbackServer, ResetSwitch, full};
+use crate::loopback::{
+    Body, BoxError, Connection, LoopbackServer, ResetSwitch, ServerIdentity, empty, full,
+};
 use crate::request_log::{LogEntry, RequestLog};
 use crate::runtime::runtime;
 
@@ -26,10 +34,14 @@ pub use rule::{Fault, Rule};
 
 use rule::Effects;
 
-/// A running proxy, on plain HTTP. It ends with this value.
+/// How long the server gets to send what it was given before a body is broken off.
+const FLUSH: Duration = Duration::from_millis(50);
+
+/// A running proxy. It ends with this value.
 #[derive(Debug)]
 pub struct Proxy {
     server: LoopbackServer,
+    scheme: &'static str,
     state: Arc<State>,
 }
 
@@ -38,8 +50,12 @@ pub struct Proxy {
 struct State {
     upstream: String,
     client: Client,
+    /// For requests that say nothing about who asks; without it they are passed on as they are.
+    administrator: Option<Client>,
     rules: Mutex<Vec<Rule>>,
     gate: Mutex<Option<TokenGate>>,
+    /// Connections that became something other than HTTP; they end with the proxy.
+    tunnels: Mutex<JoinSet<()>>,
     log: RequestLog,
 }
 
@@ -47,41 +63,83 @@ impl Proxy {
     /// In front of a server on plain HTTP, such as the registry or a chart repository, by its `http://host:port`.
     pub fn before(upstream: &str) -> io::Result<Self> {
         let _context = runtime().enter();
-        let client = Client::builder()
-            .no_proxy()
-            .build()
-            .map_err(io::Error::other)?;
-        Self::start(upstream, client)
+        let client = faithful().build().map_err(io::Error::other)?;
+        Self::start(upstream, client, None, None)
     }
 
-    /// In front of the API server, with the administrator's identity towards it. Tokens that requests carry are passed on.
+    /// In front of the API server, on plain HTTP.
+    ///
+    /// A request without `Authorization` is the administrator's; one with a token is its owner's, because the API server would heed the
+    /// administrator's certificate before the token. kubectl sends no token over plain HTTP: see [`Proxy::before_api_server_over_tls`].
     pub fn before_api_server(cluster: &Cluster) -> io::Result<Self> {
+        Self::start_before_api_server(cluster, None)
+    }
+
+    /// As [`Proxy::before_api_server`], over TLS with a certificate of the cluster's authority: a kubeconfig of the cluster leads through
+    /// the proxy when its server is [`Proxy::url`]. Client certificates are not asked for, hence their owners are the administrator here.
+    pub fn before_api_server_over_tls(cluster: &Cluster) -> io::Result<Self> {
+        let authority = &cluster.control_plane().authority;
+        let pair = authority
+            .server("bed-proxy", &["127.0.0.1"])
+            .map_err(io::Error::other)?;
+        let identity = ServerIdentity {
+            certificate_pem: pair.certificate,
+            key_pem: pair.key,
+        };
+        Self::start_before_api_server(cluster, Some(&identity))
+    }
+
+    fn start_before_api_server(
+        cluster: &Cluster,
+        identity: Option<&ServerIdentity>,
+    ) -> io::Result<Self> {
         let _context = runtime().enter();
         let plane = cluster.control_plane();
-        let client =
-            with_identity(plane.authority.certificate(), &plane.admin).map_err(io::Error::other)?;
-        Self::start(cluster.server(), client)
+        let build = || -> reqwest::Result<(Client, Client)> {
+            let authority = Certificate::from_pem(plane.authority.certificate().as_bytes())?;
+            let trusting = || faithful().tls_certs_only([authority.clone()]);
+            let pem = format!("{}{}", plane.admin.certificate, plane.admin.key);
+            let administrator = Identity::from_pem(pem.as_bytes())?;
+            Ok((
+                trusting().build()?,
+                trusting().identity(administrator).build()?,
+            ))
+        };
+        let (client, administrator) = build().map_err(io::Error::other)?;
+        Self::start(cluster.server(), client, Some(administrator), identity)
     }
 
-    fn start(upstream: &str, client: Client) -> io::Result<Self> {
+    fn start(
+        upstream: &str,
+        client: Client,
+        administrator: Option<Client>,
+        identity: Option<&ServerIdentity>,
+    ) -> io::Result<Self> {
         let state = Arc::new(State {
             upstream: upstream.trim_end_matches('/').to_owned(),
             client,
+            administrator,
             rules: Mutex::default(),
             gate: Mutex::default(),
+            tunnels: Mutex::default(),
             log: RequestLog::default(),
         });
         let shared = Arc::clone(&state);
-        let server = LoopbackServer::start(None, move |reset| Passing {
+        let server = LoopbackServer::start(identity, move |reset| Passing {
             state: Arc::clone(&shared),
             reset,
         })?;
-        Ok(Self { server, state })
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        Ok(Self {
+            server,
+            scheme,
+            state,
+        })
     }
 
-    /// `http://127.0.0.1:port`.
+    /// `http://127.0.0.1:port`, or `https` for a proxy over TLS.
     pub fn url(&self) -> String {
-        format!("http://{}", self.server.address())
+        format!("{}://{}", self.scheme, self.server.address())
     }
 
     /// `127.0.0.1:port`.
@@ -110,15 +168,14 @@ impl Proxy {
     }
 }
 
-fn with_identity(authority: &str, identity: &Pair) -> reqwest::Result<Client> {
-    let identity =
-        Identity::from_pem(format!("{}{}", identity.certificate, identity.key).as_bytes())?;
-    let authority = Certificate::from_pem(authority.as_bytes())?;
+/// A client that changes nothing on the way: it asks for no compression of its own and follows no redirection. It speaks HTTP/1.1, whose
+/// connections can become something else.
+fn faithful() -> ClientBuilder {
     Client::builder()
         .no_proxy()
-        .tls_certs_only([authority])
-        .identity(identity)
-        .build()
+        .no_gzip()
+        .redirect(Policy::none())
+        .http1_only()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -168,23 +225,30 @@ impl Connection for Passing {
 /// Passes a request on, and its answer back as it comes.
 async fn pass(
     state: &State,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     effects: Effects,
     entry: LogEntry,
 ) -> Result<Response<Body>, BoxError> {
+    let near = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut headers = parts.headers;
-    for hop in [HOST, CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH] {
+    for hop in [HOST, TRANSFER_ENCODING, CONTENT_LENGTH] {
         headers.remove(hop);
+    }
+    if !headers.contains_key(UPGRADE) {
+        headers.remove(CONNECTION);
     }
     if lock(&state.gate).is_some() {
         // The token is the proxy's own.
         headers.remove(AUTHORIZATION);
     }
+    let client = match &state.administrator {
+        Some(administrator) if !headers.contains_key(AUTHORIZATION) => administrator,
+        Some(_) | None => &state.client,
+    };
     let body = body.collect().await?.to_bytes();
-    let answered = state
-        .client
+    let answered = client
         .request(parts.method, format!("{}{path}", state.upstream))
         .headers(headers)
         .body(body)
@@ -201,6 +265,9 @@ async fn pass(
         }
     };
     entry.status(answer.status());
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return tunnel(state, near, answer, entry);
+    }
     let mut response = Response::builder().status(answer.status());
     let rewritten = effects.body.is_some();
     for (name, value) in answer.headers() {
@@ -233,7 +300,9 @@ async fn pass(
                 return;
             }
             if left == Some(0) {
-                // What comes less than was promised breaks the connection off.
+                // What comes less than was promised breaks the connection off. Without the pause it would do so before the bytes so far
+                // are on their way.
+                tokio::time::sleep(FLUSH).await;
                 sender.abort(io::Error::from(io::ErrorKind::UnexpectedEof).into());
                 return;
             }
@@ -241,6 +310,30 @@ async fn pass(
         entry.finished();
     });
     Ok(response.body(channel.boxed_unsync())?)
+}
+
+/// Both sides agreed on another protocol: from here on bytes pass unseen, as `kubectl exec` and `port-forward` need.
+fn tunnel(
+    state: &State,
+    near: OnUpgrade,
+    answer: reqwest::Response,
+    entry: LogEntry,
+) -> Result<Response<Body>, BoxError> {
+    let headers: HeaderMap = answer.headers().clone();
+    let passing = async move {
+        let (Ok(near), Ok(mut far)) = (near.await, answer.upgrade().await) else {
+            return;
+        };
+        // An error is a side that left.
+        let _ended = tokio::io::copy_bidirectional(&mut TokioIo::new(near), &mut far).await;
+        entry.finished();
+    };
+    lock(&state.tunnels).spawn_on(passing, runtime().handle());
+    let mut response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+    for (name, value) in &headers {
+        response = response.header(name, value);
+    }
+    Ok(response.body(empty())?)
 }
 
 #[cfg(test)]

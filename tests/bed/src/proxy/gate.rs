@@ -1,24 +1,55 @@
-//! A registry's token handshake, in front of a registry that has none.
+//! A registry's handshake, in front of a registry that has none.
+
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hyper::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
-use hyper::{Request, Response, StatusCode};
+use hyper::header::{AUTHORIZATION, HOST, HeaderValue, WWW_AUTHENTICATE};
+use hyper::{Method, Request, Response, StatusCode};
+use reqwest::Url;
 use serde_json::json;
 
-/// The token that is issued: only its holder is let through.
-const TOKEN: &str = "bed-token";
+/// How a registry asks who is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    /// By a token of its service.
+    Bearer,
+    /// By user name and password in each request.
+    Basic,
+}
 
-/// Wants a token from its own service, which may want credentials.
-#[derive(Debug, Clone, Default)]
+/// Wants a token from its own service, which may want credentials, or wants the credentials themselves.
+///
+/// A token opens what it was asked for: the repositories and actions of its scope, nothing else.
+#[derive(Clone)]
 pub struct TokenGate {
+    scheme: Scheme,
+    /// The name of the token's member in the service's answer.
+    member: &'static str,
     credentials: Option<String>,
+    /// The tokens that were issued, with their scopes.
+    issued: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for TokenGate {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("TokenGate")
+            .field("scheme", &self.scheme)
+            .field("issued", &self.issued.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl TokenGate {
     /// Tokens for everybody.
     pub fn open() -> Self {
-        Self::default()
+        Self {
+            scheme: Scheme::Bearer,
+            member: "token",
+            credentials: None,
+            issued: BTreeMap::new(),
+        }
     }
 
     /// Tokens for this user only.
@@ -28,50 +59,113 @@ impl TokenGate {
                 "Basic {}",
                 STANDARD.encode(format!("{user}:{password}"))
             )),
+            ..Self::open()
         }
+    }
+
+    /// No tokens: the user's name and password in each request.
+    pub fn basic(user: &str, password: &str) -> Self {
+        Self {
+            scheme: Scheme::Basic,
+            ..Self::for_user(user, password)
+        }
+    }
+
+    /// Answers tokens as `access_token`, which some registries send alone.
+    #[must_use]
+    pub fn as_access_token(mut self) -> Self {
+        self.member = "access_token";
+        self
     }
 
     /// The answer to a request that does not get through: a token, a refusal, or the challenge.
     pub(super) fn refuse<B>(&mut self, request: &Request<B>) -> Option<Response<String>> {
         let header = |name| {
-            request
-                .headers()
-                .get(name)
-                .and_then(|value: &hyper::header::HeaderValue| value.to_str().ok())
+            let value: Option<&HeaderValue> = request.headers().get(name);
+            value.and_then(|value| value.to_str().ok())
         };
         let given = header(AUTHORIZATION);
-        let answer = |status: StatusCode, challenge: Option<String>, body: String| {
-            let mut response = Response::builder().status(status);
-            if let Some(challenge) = challenge {
-                response = response.header(WWW_AUTHENTICATE, challenge);
-            }
-            response.body(body).ok()
-        };
-        if request.uri().path() == "/token" {
-            return match &self.credentials {
-                Some(wanted) if given != Some(wanted) => {
-                    answer(StatusCode::UNAUTHORIZED, None, String::new())
-                }
-                Some(_) | None => answer(
-                    StatusCode::OK,
-                    None,
-                    json!({"token": TOKEN, "expires_in": 60}).to_string(),
-                ),
-            };
+        let is_known = self.credentials.as_deref() == given;
+        if self.scheme == Scheme::Basic {
+            let challenge = "Basic realm=\"bed\"".to_owned();
+            return (!is_known).then(|| refusal(Some(challenge)));
         }
-        if given.and_then(|given| given.strip_prefix("Bearer ")) == Some(TOKEN) {
+        if request.uri().path() == "/token" {
+            let is_allowed = self.credentials.is_none() || is_known;
+            return Some(if is_allowed {
+                self.issue(request)
+            } else {
+                refusal(None)
+            });
+        }
+        let scope = scope(request);
+        let token = given.and_then(|given| given.strip_prefix("Bearer "));
+        if let Some(held) = token.and_then(|token| self.issued.get(token))
+            && scope
+                .as_ref()
+                .is_none_or(|(name, action)| opens(held, name, action))
+        {
             return None;
         }
         let host = header(HOST).unwrap_or_default();
-        let repository = request
-            .uri()
-            .path()
-            .strip_prefix("/v2/")
-            .and_then(|path| path.split_once("/manifests/"))
-            .map_or("", |(repository, _)| repository);
-        let challenge = format!(
-            "Bearer realm=\"http://{host}/token\",service=\"bed\",scope=\"repository:{repository}:pull\""
-        );
-        answer(StatusCode::UNAUTHORIZED, Some(challenge), String::new())
+        let mut challenge = format!("Bearer realm=\"http://{host}/token\",service=\"bed\"");
+        if let Some((name, action)) = scope {
+            let actions = if action == "pull" {
+                "pull".to_owned()
+            } else {
+                format!("pull,{action}")
+            };
+            challenge += &format!(",scope=\"repository:{name}:{actions}\"");
+        }
+        Some(refusal(Some(challenge)))
     }
+
+    fn issue<B>(&mut self, request: &Request<B>) -> Response<String> {
+        let token = format!("bed-token-{}", self.issued.len());
+        let query = request.uri().query().unwrap_or_default();
+        let scopes: Vec<String> = Url::parse(&format!("http://bed/?{query}"))
+            .iter()
+            .flat_map(Url::query_pairs)
+            .filter_map(|(key, value)| (key == "scope").then(|| value.into_owned()))
+            .collect();
+        self.issued.insert(token.clone(), scopes.join(" "));
+        Response::new(json!({self.member: token, "expires_in": 60}).to_string())
+    }
+}
+
+fn refusal(challenge: Option<String>) -> Response<String> {
+    let body = json!({"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]});
+    let mut response = Response::new(body.to_string());
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    if let Some(challenge) = challenge.and_then(|text| HeaderValue::try_from(text).ok()) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// The repository that a request is about and what it does there; nothing for `/v2/` itself.
+fn scope<B>(request: &Request<B>) -> Option<(String, &'static str)> {
+    let path = request.uri().path().strip_prefix("/v2/")?;
+    let name = ["/manifests/", "/blobs/", "/tags/", "/referrers/"]
+        .iter()
+        .find_map(|part| path.rsplit_once(part))?
+        .0;
+    let action = match *request.method() {
+        Method::GET | Method::HEAD => "pull",
+        Method::DELETE => "delete",
+        _ => "push",
+    };
+    Some((name.to_owned(), action))
+}
+
+/// Whether one of the scopes, separated by spaces, is `repository:<name>:<actions with this one>`.
+fn opens(scopes: &str, name: &str, action: &str) -> bool {
+    scopes.split(' ').any(|scope| {
+        let held = scope
+            .strip_prefix("repository:")
+            .and_then(|scope| scope.rsplit_once(':'));
+        held.is_some_and(|(held, actions)| {
+            held == name && actions.split(',').any(|held| held == action || held == "*")
+        })
+    })
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::runtime::block_on;
-use std::time::{Duration, Instant};
+use std::io::{Read as _, Write as _};
+use std::time::Instant;
 
 struct Echo;
 
@@ -10,6 +11,22 @@ impl Connection for Echo {
         request: Request<Incoming>,
     ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>> {
         Box::pin(async move {
+            if request.uri().path() == "/upgrade" {
+                tokio::spawn(async move {
+                    let upgraded = hyper::upgrade::on(request).await.unwrap();
+                    let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
+                    tokio::io::copy(&mut reader, &mut writer).await
+                });
+                let response = Response::builder()
+                    .status(StatusCode::SWITCHING_PROTOCOLS)
+                    .header(CONNECTION, "upgrade")
+                    .header(UPGRADE, "mirror");
+                return Ok(response.body(empty())?);
+            }
+            if request.uri().path() == "/moved" {
+                let response = Response::builder().status(StatusCode::TEMPORARY_REDIRECT);
+                return Ok(response.header("location", "/elsewhere").body(empty())?);
+            }
             let text = format!("{} {}", request.method(), request.uri());
             Ok(Response::builder()
                 .header("docker-content-digest", "sha256:1")
@@ -78,6 +95,130 @@ fn each_fault_does_what_it_says() {
     }
     proxy.heal();
     assert_eq!(get(&proxy, "/reset").unwrap().0, 200);
+}
+
+/// Sends a request as text and returns what came until the connection ended, and how it ended.
+fn raw(proxy: &Proxy, request: &str) -> (String, Option<io::ErrorKind>) {
+    let mut stream = std::net::TcpStream::connect(proxy.host()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    let ended = stream.read_to_end(&mut bytes).err();
+    (
+        String::from_utf8(bytes).unwrap(),
+        ended.map(|error| error.kind()),
+    )
+}
+
+#[test]
+fn a_reset_is_a_reset_and_a_cut_body_begins() {
+    let (_server, proxy) = beds();
+    proxy.break_with(Rule::new("/reset", Fault::Reset));
+    proxy.break_with(Rule::new("/cut", Fault::Cut(3)));
+    let (text, ended) = raw(&proxy, "GET /reset HTTP/1.1\r\nhost: a\r\n\r\n");
+    assert_eq!(
+        (text.as_str(), ended),
+        ("", Some(io::ErrorKind::ConnectionReset))
+    );
+    let (text, ended) = raw(&proxy, "GET /cut HTTP/1.1\r\nhost: a\r\n\r\n");
+    assert!(text.contains("content-length: 8\r\n"), "{text}");
+    assert!(text.ends_with("\r\n\r\nGET"), "{text}");
+    assert_eq!(ended, None, "it ends early, not with a reset");
+    assert_eq!(proxy.log().all()[0].status, None);
+    assert_eq!(proxy.log().all()[1].response_bytes, 3);
+}
+
+#[test]
+fn what_another_server_points_to_is_not_fetched() {
+    let (_server, proxy) = beds();
+    let (text, _) = raw(
+        &proxy,
+        "GET /moved HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+    );
+    assert!(text.starts_with("HTTP/1.1 307"), "{text}");
+    assert!(text.contains("location: /elsewhere"), "{text}");
+}
+
+#[test]
+fn another_protocol_passes_in_both_directions() {
+    let (_server, proxy) = beds();
+    let mut stream = std::net::TcpStream::connect(proxy.host()).unwrap();
+    let request =
+        "GET /upgrade HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: mirror\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"));
+    stream.write_all(b"hello").unwrap();
+    let mut echoed = [0; 5];
+    stream.read_exact(&mut echoed).unwrap();
+    assert_eq!(&echoed, b"hello");
+    drop(proxy);
+    assert!(
+        matches!(stream.read(&mut echoed), Ok(0) | Err(_)),
+        "it ends with the proxy"
+    );
+}
+
+/// The token service's answer for a scope.
+fn token(proxy: &Proxy, scope: &str, member: &str) -> String {
+    let answer = get(proxy, &format!("/token?service=bed&scope={scope}")).unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&answer.2).unwrap();
+    answer[member].as_str().unwrap().to_owned()
+}
+
+fn status_with(proxy: &Proxy, path: &str, authorization: &str) -> u16 {
+    block_on(async {
+        let client = Client::builder().no_proxy().build().unwrap();
+        let request = client.get(format!("{}{path}", proxy.url()));
+        let answer = request.header(AUTHORIZATION, authorization).send().await;
+        answer.unwrap().status().as_u16()
+    })
+}
+
+#[test]
+fn a_token_opens_what_it_was_asked_for() {
+    let (_server, proxy) = beds();
+    proxy.require_token(TokenGate::open().as_access_token());
+    let token = token(&proxy, "repository%3Aa%2Fb%3Apull", "access_token");
+    let authorization = format!("Bearer {token}");
+    assert_eq!(
+        status_with(&proxy, "/v2/a/b/manifests/x", &authorization),
+        200
+    );
+    assert_eq!(status_with(&proxy, "/v2/", &authorization), 200);
+    assert_eq!(
+        status_with(&proxy, "/v2/a/c/manifests/x", &authorization),
+        401
+    );
+    assert_eq!(
+        status_with(&proxy, "/v2/a/b/manifests/x", "Bearer other"),
+        401
+    );
+    let asked = proxy.log().matching(&hyper::Method::GET, "/token?");
+    assert_eq!(asked.len(), 1);
+}
+
+#[test]
+fn a_gate_may_want_the_password_in_each_request() {
+    let (_server, proxy) = beds();
+    proxy.require_token(TokenGate::basic("reader", "secret"));
+    let (text, _) = raw(
+        &proxy,
+        "GET /v2/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+    );
+    assert!(
+        text.contains("www-authenticate: Basic realm=\"bed\""),
+        "{text}"
+    );
+    assert_eq!(
+        status_with(&proxy, "/v2/", "Basic cmVhZGVyOnNlY3JldA=="),
+        200
+    );
+    assert_eq!(status_with(&proxy, "/v2/", "Basic cmVhZGVyOndyb25n"), 401);
 }
 
 #[test]
