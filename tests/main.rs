@@ -14,5 +14,6 @@ mod outdated_chart;
 mod outdated_digest;
 mod outdated_faults;
 mod outdated_input;
+mod outdated_node;
 mod outdated_scope;
 mod support;

@@ -6,13 +6,14 @@ use std::time::Instant;
 use crate::admission::{Admission, AdmissionError};
 use crate::api::ApiError;
 use crate::cluster::{Cluster, ClusterError};
-use crate::control_plane::{self, ControlPlane, ControlPlaneError, ControlPlaneOptions};
+use crate::control_plane::{self, ControlPlane, ControlPlaneError};
 use crate::distribution::Distribution;
 use crate::kwok;
+use crate::node::{NodeError, RealNode};
 use crate::process::{Process, ProcessError, Run};
 use crate::progress::{say, spoken};
 use crate::registry::Registry;
-use crate::tenant::Tenant;
+use crate::tenant::{Nodes, Tenant};
 use crate::tools::{self, Tool, ToolError};
 
 /// How many fake nodes a bed begins with.
@@ -39,16 +40,21 @@ pub enum BedError {
     /// The API server refused what the bed needs.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// There is no real node.
+    #[error(transparent)]
+    Node(#[from] Arc<NodeError>),
 }
 
 /// A running bed. It ends with this value, or with the process.
 #[derive(Debug)]
 pub struct Bed {
     // Dropped in this order: what uses the cluster goes before it.
+    real_node: OnceLock<Result<RealNode, Arc<NodeError>>>,
     _admission: Admission,
     _kwok: Process,
     registry: Distribution,
     cluster: Cluster,
+    run: Arc<Run>,
 }
 
 static SHARED: OnceLock<Bed> = OnceLock::new();
@@ -83,7 +89,7 @@ impl Bed {
         let started = Instant::now();
         let run = Arc::new(Run::start()?);
         let registry = Distribution::start(&run, &tools)?;
-        let control_plane = ControlPlane::start(&run, &tools, &ControlPlaneOptions::default())?;
+        let control_plane = ControlPlane::start(&run, &tools)?;
         let kwok = kwok::start(&run, &tools, &control_plane)?;
         let admission = Admission::start(&control_plane.api, registry.client())?;
         kwok::add_storage_classes(&control_plane.api)?;
@@ -100,10 +106,12 @@ impl Bed {
             spoken(started.elapsed())
         ));
         Ok(Self {
+            real_node: OnceLock::new(),
             _admission: admission,
             _kwok: kwok,
             registry,
             cluster,
+            run,
         })
     }
 
@@ -119,6 +127,33 @@ impl Bed {
 
     /// A namespace, a registry path and a chart repository of one's own, all named after `name`.
     pub fn tenant(&self, name: &str) -> Result<Tenant<'_>, BedError> {
-        Tenant::create(self, name)
+        Tenant::create(self, name, Nodes::Fake)
+    }
+
+    /// The real node, started by the first call.
+    pub fn real_node(&self) -> Result<&RealNode, Arc<NodeError>> {
+        let start = || {
+            let control_plane = self.cluster.control_plane();
+            RealNode::start(&self.run, control_plane, self.registry()).map_err(Arc::new)
+        };
+        self.real_node
+            .get_or_init(start)
+            .as_ref()
+            .map_err(Arc::clone)
+    }
+
+    /// As [`Bed::tenant`], with pods on the real node. Nothing where this machine cannot run one and need not: the reader of the test's output
+    /// is told, and the test has nothing left to do. With `TRACEBLOC_BED_REQUIRE_NODE` set that is an error.
+    ///
+    /// A `DaemonSet` of such a tenant never settles: it wants the fake nodes too, where its pods may not go.
+    pub fn tenant_on_real_node(&self, name: &str) -> Result<Option<Tenant<'_>>, BedError> {
+        match self.real_node() {
+            Ok(_) => Tenant::create(self, name, Nodes::Real).map(Some),
+            Err(error) if error.may_skip() => {
+                say(&format!("SKIPPED, no real node for `{name}`: {error}"));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

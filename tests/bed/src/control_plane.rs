@@ -1,7 +1,6 @@
 //! The control plane: real etcd, API server, controller manager and scheduler on loopback.
 
 use std::io;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -58,16 +57,6 @@ impl ControlPlaneError {
     }
 }
 
-/// What can differ between control planes.
-#[derive(Debug, Clone, Default)]
-pub struct ControlPlaneOptions {
-    /// Addresses besides loopback at which the API server can be reached, such as that of a real node's bridge. It then listens on all
-    /// of this machine's addresses, and its certificate names these.
-    pub addresses: Vec<IpAddr>,
-    /// Further flags for the API server, such as a lower limit of requests.
-    pub api_server_flags: Vec<String>,
-}
-
 /// A running control plane. Its programs end with it.
 #[derive(Debug)]
 pub struct ControlPlane {
@@ -88,15 +77,11 @@ pub struct ControlPlane {
 
 impl ControlPlane {
     /// Starts the four programs and waits until the API server is ready.
-    pub fn start(
-        run: &Run,
-        tools: &Toolbox,
-        options: &ControlPlaneOptions,
-    ) -> Result<Self, ControlPlaneError> {
-        let plan = Plan::make(run, options)?;
+    pub fn start(run: &Run, tools: &Toolbox) -> Result<Self, ControlPlaneError> {
+        let plan = Plan::make(run)?;
         let etcd = run.spawn("etcd", &plan.etcd(tools))?;
         // The API server waits for etcd by itself, and the other two for the API server: all begin at once.
-        let mut api_server = run.spawn("kube-apiserver", &plan.api_server(tools, options))?;
+        let mut api_server = run.spawn("kube-apiserver", &plan.api_server(tools))?;
         let api = Api::new(&plan.server, plan.authority.certificate(), &plan.admin)?;
         let mut processes = vec![etcd];
         api_server.wait_ready(DEADLINE, || {
@@ -167,10 +152,9 @@ struct PairFiles {
 }
 
 impl Plan {
-    fn make(run: &Run, options: &ControlPlaneOptions) -> Result<Self, ControlPlaneError> {
+    fn make(run: &Run) -> Result<Self, ControlPlaneError> {
         let authority = Authority::new("tracebloc-bed")?;
-        let addresses: Vec<String> = options.addresses.iter().map(ToString::to_string).collect();
-        let mut names = vec![
+        let names = [
             "127.0.0.1",
             "localhost",
             API_SERVICE,
@@ -178,7 +162,6 @@ impl Plan {
             "kubernetes.default",
             "kubernetes.default.svc",
         ];
-        names.extend(addresses.iter().map(String::as_str));
         let admin = authority.client("bed-admin", Some(SYSTEM_MASTERS), Validity::Current)?;
         let write = |name: &str, content: &str| {
             run.write(format!("pki/{name}"), content)
@@ -252,7 +235,7 @@ impl Plan {
         command
     }
 
-    fn api_server(&self, tools: &Toolbox, options: &ControlPlaneOptions) -> Command {
+    fn api_server(&self, tools: &Toolbox) -> Command {
         let Files {
             authority,
             server,
@@ -260,18 +243,13 @@ impl Plan {
             signing_key,
             verifying_key,
         } = &self.files;
-        let bind = if options.addresses.is_empty() {
-            "127.0.0.1"
-        } else {
-            "0.0.0.0"
-        };
         let mut command = isolated(tools.path(Tool::KubeApiserver));
         command
-            .args(flag("bind-address", bind))
+            .arg("--bind-address=127.0.0.1")
             .args(flag("secure-port", &self.port.to_string()))
             .args(flag("etcd-servers", &self.etcd_client))
             .args(flag("service-cluster-ip-range", SERVICE_RANGE))
-            // A loopback address is refused as an endpoint, and without a real node nobody reads that endpoint.
+            // A loopback address is refused as an endpoint, and without a kube-proxy nobody reads that endpoint.
             .args(flag("endpoint-reconciler-type", "none"))
             .args(flag("authorization-mode", "RBAC"))
             // The first pins the pods of a namespace to fake or to real nodes, the second lets them onto tainted ones.
@@ -297,8 +275,7 @@ impl Plan {
             ))
             .args(file_flag("kubelet-client-key", &kubelet_client.key))
             .args(file_flag("service-account-key-file", verifying_key))
-            .args(file_flag("service-account-signing-key-file", signing_key))
-            .args(&options.api_server_flags);
+            .args(file_flag("service-account-signing-key-file", signing_key));
         command
     }
 

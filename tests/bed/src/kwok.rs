@@ -121,9 +121,13 @@ pub fn add_storage_classes(api: &Api) -> Result<(), ApiError> {
 /// How long a fake node may take to be ready.
 pub const NODE_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Whether a node is ready and may be given pods.
+/// Whether a node is ready, and Kubernetes itself keeps no pods from it. The bed's own taint of a real node does not count.
 pub fn is_ready(node: &Value) -> bool {
-    let untainted = node["spec"]["taints"].as_array().is_none_or(Vec::is_empty);
+    let untainted = node["spec"]["taints"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .all(|taint| taint["key"] == NODE_LABEL);
     let ready = node["status"]["conditions"]
         .as_array()
         .into_iter()

@@ -1,4 +1,4 @@
-//! The test bed: a real control plane, fake nodes, a container registry and a chart repository, all on loopback.
+//! The test bed: a real control plane, fake nodes and a real one, a container registry and a chart repository, all on this machine.
 //!
 //! [`Bed::shared`] is one for all tests of a process, [`Bed::private`] one of a test's own; a [`Tenant`] is a namespace with a registry path and a
 //! chart repository of its own. Nothing outlives the process that started it (see [`process`]).
@@ -15,6 +15,7 @@ pub mod image;
 pub mod kubeconfig;
 pub mod kwok;
 pub mod loopback;
+pub mod node;
 pub mod payload;
 pub mod port;
 pub mod process;
@@ -29,4 +30,5 @@ pub mod tools;
 
 pub use bed::{Bed, BedError};
 pub use cluster::{Cluster, Helm, Output, wait_until};
+pub use node::{NodeError, RealNode};
 pub use tenant::{Install, Tenant};

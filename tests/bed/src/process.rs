@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 /// Leaves its process number in the file `$1`, then becomes the program that follows.
 const LAUNCHER: &str = r#"echo $$ >"$1" && shift && exec "$@""#;
 
-/// Waits for the end of standard input, then ends all process groups named in `$1/pids`, politely first, and removes `$1`
-/// (unless `$2` is set, for a look at the logs). Runs again over the folder because a child may just have been starting.
+/// Waits for the end of standard input, then ends all process groups named in `$1/pids`, politely first, runs the scripts in `$1/at-end`,
+/// and removes `$1` (unless `$2` is set, for a look at the logs). Signals twice because a child may just have been starting.
 const WATCHDOG: &str = r#"
 trap '' INT HUP TERM
 while read -r _; do :; done
@@ -42,6 +42,9 @@ done
 signal "$1" KILL
 sleep 0.1
 signal "$1" KILL
+for file in "$1"/at-end/*; do
+    [ -f "$file" ] && sh "$file"
+done
 [ -n "$2" ] || rm -rf "$1"
 "#;
 
@@ -146,6 +149,12 @@ impl Run {
             .open(&path)?;
         file.write_all(content.as_ref())?;
         Ok(path)
+    }
+
+    /// Leaves a shell script that runs when all children have ended, however this process ends: it removes what the system keeps of them.
+    pub fn at_end(&self, name: &str, script: &str) -> io::Result<()> {
+        self.write(Path::new("at-end").join(name), script)?;
+        Ok(())
     }
 
     /// Starts a program whose output goes to a log of that name. The environment is that of `command`.
@@ -399,6 +408,30 @@ mod tests {
                 .status()
                 .is_ok_and(|s| s.success())
         );
+    }
+
+    #[test]
+    fn what_was_left_for_the_end_runs_after_the_children() {
+        let run = Run::start().unwrap();
+        let mark = run.directory().with_extension("mark");
+        let mut command = isolated("sleep");
+        command.arg("1000");
+        let child = run.spawn("sleeper", &command).unwrap();
+        let script = format!(
+            "kill -0 {} 2>/dev/null && echo running || echo ended >{}",
+            child.id(),
+            mark.display()
+        );
+        run.at_end("mark", &script).unwrap();
+        // The child is waited for by this process, so that no zombie of it is left to be taken for running.
+        let waiter = std::thread::spawn(move || {
+            let mut child = child;
+            wait_for("the child ends", || child.check_running().is_err());
+        });
+        drop(run);
+        waiter.join().unwrap();
+        assert_eq!(fs::read_to_string(&mark).unwrap().trim(), "ended");
+        fs::remove_file(mark).unwrap();
     }
 
     #[test]

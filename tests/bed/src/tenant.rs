@@ -10,6 +10,7 @@ use crate::chart::{Chart, ChartError};
 use crate::cluster::{ClusterError, Helm, Output, wait_until};
 use crate::image::Image;
 use crate::kwok::NODE_LABEL;
+use crate::node::TAINT_EFFECT;
 use crate::registry::{Published, Registry, RegistryError};
 use crate::repository::Repository;
 
@@ -97,6 +98,42 @@ impl<'a> Install<'a> {
     }
 }
 
+/// Where the pods of a tenant run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nodes {
+    /// On the nodes that kwok plays.
+    Fake,
+    /// On the real node.
+    Real,
+}
+
+impl Nodes {
+    /// The value of [`NODE_LABEL`] on the nodes, and on the namespaces of their tenants.
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Fake => "kwok",
+            Self::Real => "real",
+        }
+    }
+
+    /// The namespace of a tenant, whose pods the API server sends to these nodes.
+    fn namespace(self, name: &str) -> Value {
+        let label = self.label();
+        let mut annotations =
+            json!({"scheduler.alpha.kubernetes.io/node-selector": format!("{NODE_LABEL}={label}")});
+        if self == Self::Real {
+            let toleration = json!([{"key": NODE_LABEL, "operator": "Equal", "value": label, "effect": TAINT_EFFECT}]);
+            annotations["scheduler.alpha.kubernetes.io/defaultTolerations"] =
+                toleration.to_string().into();
+        }
+        json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": {NODE_LABEL: label}, "annotations": annotations},
+        })
+    }
+}
+
 /// A namespace, a registry path and a chart repository.
 #[derive(Debug)]
 pub struct Tenant<'bed> {
@@ -106,19 +143,13 @@ pub struct Tenant<'bed> {
 }
 
 impl<'bed> Tenant<'bed> {
-    pub(crate) fn create(bed: &'bed Bed, name: &str) -> Result<Self, BedError> {
+    pub(crate) fn create(bed: &'bed Bed, name: &str, nodes: Nodes) -> Result<Self, BedError> {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("{name}-{number}");
         for namespace in [namespace.clone(), format!("{namespace}-agents")] {
-            let object = json!({
-                "apiVersion": "v1",
-                "kind": "Namespace",
-                "metadata": {
-                    "name": namespace,
-                    "annotations": {"scheduler.alpha.kubernetes.io/node-selector": format!("{NODE_LABEL}=kwok")},
-                },
-            });
-            bed.cluster().api().create("/api/v1/namespaces", &object)?;
+            bed.cluster()
+                .api()
+                .create("/api/v1/namespaces", &nodes.namespace(&namespace))?;
         }
         let registry = format!("{}/{namespace}", bed.registry().host());
         let serve = || -> Result<Repository, String> {
