@@ -1,17 +1,26 @@
 //! The API server: kube stops here. Answers are read into small shapes of our own, which take a fraction of the memory of whole objects.
 
+mod connection;
 mod error;
 mod list;
 mod nodes;
 mod pods;
+mod protobuf;
 mod releases;
 mod workloads;
 
+use std::io::Read as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use http::header::ACCEPT;
+use bytes::Bytes;
+use flate2::bufread::GzDecoder;
+use http::StatusCode;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 use tracebloc_core::name::Namespace;
 use tracebloc_core::version::Version;
 
@@ -19,7 +28,7 @@ use crate::context::{Context, Storage};
 
 pub(crate) use error::ClusterError;
 use list::Query;
-pub(crate) use releases::Revisions;
+pub(crate) use releases::{Listed, Revisions};
 
 /// The Accept header that makes a list answer with metadata only.
 const METADATA_LIST: &str =
@@ -29,12 +38,89 @@ const METADATA_LIST: &str =
 const METADATA: &str =
     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
+/// The Accept header of everything else.
+const JSON: &str = "application/json";
+
+/// An answer that took longer came from far away: a server on the same network needs a few milliseconds, the handshake included.
+const FAR: Duration = Duration::from_millis(25);
+
+/// The most bytes that one page of a list inflates to.
+const INFLATED_LIMIT: u64 = 512 * 1024 * 1024;
+
+/// The most bytes shown of an answer that is no `Status` object.
+const WORDS_LIMIT: usize = 300;
+
+/// What the API server answered.
+struct Answer {
+    is_protobuf: bool,
+    body: Bytes,
+}
+
+#[derive(Deserialize, Default)]
+struct Status {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    reason: String,
+}
+
+impl Answer {
+    /// Why the server said no. What stands between it and us may answer with something else than a `Status` object.
+    fn refusal(&self, code: StatusCode, verb: &'static str, resource: &str) -> ClusterError {
+        let status = if self.is_protobuf {
+            protobuf::status(&self.body).map(|status| Status {
+                message: status.message,
+                reason: status.reason,
+            })
+        } else {
+            serde_json::from_slice(&self.body).ok()
+        };
+        let Status { message, reason } = status.unwrap_or_else(|| Status {
+            message: foreign_words(&self.body),
+            reason: String::new(),
+        });
+        ClusterError::from_status(code.as_u16(), &reason, message, verb, resource.to_owned())
+    }
+}
+
+/// An answer that was compressed on its way; `None` where it is damaged, or larger than any list of ours.
+fn inflate(body: &Bytes) -> Option<Bytes> {
+    let mut inflated = Vec::new();
+    GzDecoder::new(body.as_ref())
+        .take(INFLATED_LIMIT)
+        .read_to_end(&mut inflated)
+        .ok()?;
+    let is_whole = (inflated.len() as u64) < INFLATED_LIMIT;
+    is_whole.then(|| Bytes::from(inflated))
+}
+
+/// The beginning of an answer that is no `Status` object, on one line.
+fn foreign_words(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(WORDS_LIMIT)]);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.is_empty() {
+        "no reason given".to_owned()
+    } else {
+        text
+    }
+}
+
 /// A connection to one cluster, with the identity that the context resolved.
 #[derive(Clone)]
 pub(crate) struct Cluster {
     client: kube::Client,
     storage: Storage,
-    count: Arc<std::sync::atomic::AtomicUsize>,
+    may_compress: bool,
+    /// When the whole call has used up its time.
+    deadline: Option<Instant>,
+    counters: Arc<Counters>,
+}
+
+/// What was seen of the requests so far.
+struct Counters {
+    requests: AtomicUsize,
+    /// The fastest answer, in microseconds.
+    fastest: AtomicU64,
 }
 
 #[derive(Deserialize)]
@@ -54,20 +140,35 @@ struct Identity {
 }
 
 impl Cluster {
-    /// Prepares the connection; nothing is asked yet.
-    pub(crate) fn connect(context: &Context) -> Result<Self, ClusterError> {
-        let client = kube::Client::try_from(context.target.config.clone())
+    /// Prepares the connection; nothing is asked yet, and nothing is waited for after the deadline.
+    pub(crate) fn connect(
+        context: &Context,
+        deadline: Option<Instant>,
+    ) -> Result<Self, ClusterError> {
+        let client = connection::client(context.target.config.clone())
             .map_err(|error| ClusterError::from_kube(error, "connect to", "the API server"))?;
         Ok(Self {
             client,
             storage: context.storage,
-            count: Arc::default(),
+            may_compress: !context.target.config.disable_compression,
+            deadline,
+            counters: Arc::new(Counters {
+                requests: AtomicUsize::new(0),
+                fastest: AtomicU64::new(u64::MAX),
+            }),
         })
     }
 
     /// How many requests were sent.
     pub(crate) fn requests(&self) -> usize {
-        self.count.load(std::sync::atomic::Ordering::Relaxed)
+        self.counters.requests.load(Ordering::Relaxed)
+    }
+
+    /// Whether the server is so far away that its time to compress an answer is well spent. Nearby it is not: it compresses less in a second
+    /// than a local network carries.
+    fn is_far(&self) -> bool {
+        let fastest = self.counters.fastest.load(Ordering::Relaxed);
+        fastest != u64::MAX && Duration::from_micros(fastest) > FAR
     }
 
     /// The API server's version.
@@ -107,7 +208,7 @@ impl Cluster {
         }
     }
 
-    /// One GET. `verb` and `resource` name the question where the answer is a refusal.
+    /// One GET of JSON. `verb` and `resource` name the question where the answer is a refusal.
     async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -115,22 +216,67 @@ impl Cluster {
         verb: &'static str,
         resource: &str,
     ) -> Result<T, ClusterError> {
-        let mut request = http::Request::get(path);
-        if let Some(accept) = accept {
-            request = request.header(ACCEPT, accept);
+        let accept = accept.unwrap_or(JSON);
+        let answer = self.fetch(path, accept, verb, resource).await?;
+        serde_json::from_slice(&answer.body).map_err(|error| ClusterError::Malformed {
+            asked: resource.to_owned(),
+            at: Some((error.line(), error.column())),
+        })
+    }
+
+    /// One GET, with the body as it comes.
+    async fn fetch(
+        &self,
+        path: &str,
+        accept: &'static str,
+        verb: &'static str,
+        resource: &str,
+    ) -> Result<Answer, ClusterError> {
+        let failed = |error| ClusterError::from_kube(error, verb, resource);
+        let malformed = || ClusterError::Malformed {
+            asked: resource.to_owned(),
+            at: None,
+        };
+        let mut request = http::Request::get(path).header(ACCEPT, accept);
+        if self.may_compress && self.is_far() {
+            request = request.header(ACCEPT_ENCODING, "gzip");
         }
         let request = request
-            .body(Vec::new())
-            .map_err(|_| ClusterError::Malformed {
-                asked: resource.to_owned(),
-                at: None,
-            })?;
-        self.count
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.client
-            .request(request)
-            .await
-            .map_err(|error| ClusterError::from_kube(error, verb, resource))
+            .body(kube::client::Body::empty())
+            .map_err(|_| malformed())?;
+        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        let exchange = async {
+            let sent = Instant::now();
+            let (head, body) = self.client.send(request).await?.into_parts();
+            let took = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.counters.fastest.fetch_min(took, Ordering::Relaxed);
+            Ok((head, body.collect_bytes().await?))
+        };
+        let outcome = match self.deadline {
+            Some(deadline) => timeout_at(deadline, exchange)
+                .await
+                .map_err(|_elapsed| ClusterError::Timeout)?,
+            None => exchange.await,
+        };
+        let (head, body) = outcome.map_err(failed)?;
+        let is = |name, value: &str| {
+            head.headers
+                .get(name)
+                .is_some_and(|header| header.as_bytes().starts_with(value.as_bytes()))
+        };
+        let answer = Answer {
+            is_protobuf: is(CONTENT_TYPE, protobuf::MEDIA_TYPE),
+            body: if is(CONTENT_ENCODING, "gzip") {
+                inflate(&body).ok_or_else(malformed)?
+            } else {
+                body
+            },
+        };
+        if head.status.is_success() {
+            Ok(answer)
+        } else {
+            Err(answer.refusal(head.status, verb, resource))
+        }
     }
 
     /// A whole list, page by page.

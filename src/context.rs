@@ -23,6 +23,12 @@ pub(crate) use kubeconfig::Target;
 /// How long one request to the API server may take where `--request-timeout` does not say.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a call may take beyond one very slow request that `--request-timeout` allows.
+const SLACK: Duration = Duration::from_secs(4);
+
+/// How long a whole call may take (DESIGN §6 "Time is bounded": 15 s), less what it takes to start, judge and print.
+const TIME_LIMIT: Duration = Duration::from_secs(14);
+
 /// Where Helm keeps its release records (`HELM_DRIVER`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Storage {
@@ -51,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) cache: Option<PathBuf>,
     /// The time of the call.
     pub(crate) now: Timestamp,
+    /// How long gathering may take in all; `None` where the user lets single requests take for ever.
+    pub(crate) time_limit: Option<Duration>,
 }
 
 impl Context {
@@ -81,6 +89,7 @@ impl Context {
             auths: docker_auths(&environment, ui),
             cache: dirs::cache_dir().map(|directory| directory.join("kubectl-tracebloc")),
             now: Timestamp::now(),
+            time_limit: request_timeout.map(|limit| TIME_LIMIT.max(limit + SLACK)),
             target,
         })
     }

@@ -9,16 +9,16 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
+use tokio::time::Instant;
 use tracebloc_core::assess::source::{RepositorySource, repository};
 use tracebloc_core::assess::{Question, is_product};
 use tracebloc_core::name::ChartName;
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Release;
-use tracebloc_core::release::RevisionHead;
 use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedChart, ObservedRelease, Snapshot};
 
 use crate::charts::{Charts, IndexCache};
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, Listed};
 use crate::context::Context;
 use crate::error::Error;
 use crate::http::HttpClient;
@@ -70,7 +70,8 @@ pub(crate) async fn gather(
             source,
         }
     };
-    let cluster = Cluster::connect(context).map_err(failed("the cluster".to_owned()))?;
+    let deadline = context.time_limit.map(|limit| Instant::now() + limit);
+    let cluster = Cluster::connect(context, deadline).map_err(failed("the cluster".to_owned()))?;
     let (found, (version, uid)) = join(
         scope::find(context, &cluster, &request.scope),
         join(cluster.version(), cluster.uid()),
@@ -112,7 +113,7 @@ pub(crate) async fn gather(
         published: BTreeMap::new(),
         manifests: BTreeMap::new(),
     };
-    let http = HttpClient::new()?;
+    let http = HttpClient::new(deadline)?;
     let sources = if request.question.chart {
         chart_sources(&mut snapshot, profile, request.repository.as_deref())
     } else {
@@ -167,11 +168,11 @@ async fn records(
     stream::iter(revisions)
         .map(|revisions| async move {
             let deployed = match &revisions.deployed {
-                Some(head) => Some(record(cluster, head).await),
+                Some(listed) => Some(record(cluster, listed).await),
                 None => None,
             };
             ObservedRelease {
-                newest: revisions.newest.clone(),
+                newest: revisions.newest.head.clone(),
                 record: record(cluster, &revisions.newest).await,
                 deployed,
                 repository: None,
@@ -182,11 +183,12 @@ async fn records(
         .await
 }
 
-async fn record(cluster: &Cluster, head: &RevisionHead) -> Evidence<Release> {
-    match cluster.release(head).await {
+async fn record(cluster: &Cluster, listed: &Listed) -> Evidence<Release> {
+    match cluster.release(listed).await {
         Ok(release) => Evidence::Known(release),
         Err(error) => {
-            Evidence::Unknown(error.gap(format!("the record of revision {}", head.revision)))
+            let asked = format!("the record of revision {}", listed.head.revision);
+            Evidence::Unknown(error.gap(asked))
         }
     }
 }

@@ -153,14 +153,18 @@ impl Answer {
 pub(crate) struct HttpClient {
     proxied: reqwest::Client,
     direct: OnceLock<reqwest::Client>,
+    /// When the whole call has used up its time, whatever a single request may take.
+    deadline: Option<Instant>,
 }
 
 impl HttpClient {
-    /// A client that uses the proxies of the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or of the system.
-    pub(crate) fn new() -> Result<Self, HttpError> {
+    /// A client that uses the proxies of the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or of the system, and gives
+    /// no request more time than until `deadline`.
+    pub(crate) fn new(deadline: Option<Instant>) -> Result<Self, HttpError> {
         Ok(Self {
             proxied: build(reqwest::Client::builder())?,
             direct: OnceLock::new(),
+            deadline,
         })
     }
 
@@ -168,13 +172,21 @@ impl HttpClient {
     /// server asks for ends before the deadline.
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer, HttpError> {
         let begun = Instant::now();
+        let deadline = self
+            .deadline
+            .map_or(request.deadline, |whole| whole.min(request.deadline));
+        if deadline <= begun {
+            return Err(HttpError::NoTimeLeft {
+                endpoint: Endpoint::of(request.url.as_url()),
+            });
+        }
         let mut pauses = BACKOFF.into_iter();
         loop {
-            let outcome = match timeout_at(request.deadline, self.follow(request)).await {
+            let outcome = match timeout_at(deadline, self.follow(request)).await {
                 Ok(outcome) => outcome,
                 Err(_elapsed) => Err(HttpError::Timeout {
                     endpoint: Endpoint::of(request.url.as_url()),
-                    limit: request.deadline - begun,
+                    limit: deadline - begun,
                 }),
             };
             let pause = match &outcome {
@@ -188,7 +200,7 @@ impl HttpClient {
                 _ => return outcome,
             };
             match pause {
-                Some(pause) if Instant::now() + pause < request.deadline => sleep(pause).await,
+                Some(pause) if Instant::now() + pause < deadline => sleep(pause).await,
                 _ => return outcome.and_then(refuse_rate_limit),
             }
         }

@@ -307,7 +307,7 @@ fn only_metadata_and_the_newest_record_are_read() {
         "{requests:#?}"
     );
     assert_eq!(paths("/secrets?"), 1);
-    assert_eq!(paths("/secrets/sh.helm.release.v1.faults-requests.v3"), 1);
+    assert_eq!(paths("/secrets/sh.helm.release.v1.faults-requests.v3?"), 1);
     assert_eq!(paths("/secrets/"), 1, "no older revision");
     assert_eq!(paths("/pods?"), 2, "one list a namespace");
     let list = requests
@@ -320,6 +320,84 @@ fn only_metadata_and_the_newest_record_are_read() {
             .contains("PartialObjectMetadataList")
     );
     assert!(codes(&report).contains(&"chart-behind"));
+}
+
+#[test]
+fn a_server_that_cannot_answer_from_its_memory_is_asked_for_the_stored_record() {
+    let tenant = installed("faults-memory", "1.9.28");
+    let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
+    let kubeconfig = through(&tenant, &proxy);
+    let status = |code: u16, message: &str| Fault::Answer {
+        status: code,
+        headers: vec![("Content-Type", "application/json".to_owned())],
+        body: serde_json::json!({
+            "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+            "reason": if code == 504 { "Timeout" } else { "Expired" }, "message": message,
+        })
+        .to_string(),
+    };
+    for fault in [
+        status(504, "Timeout: Too large resource version: 7, current: 6"),
+        status(410, "The resourceVersion is too old"),
+    ] {
+        proxy.heal();
+        proxy.log().clear();
+        proxy.break_with(Rule::new("?resourceVersion=", fault.clone()));
+        let report = parse(&ask(&tenant, &kubeconfig, &["--only", "chart"]));
+        assert_eq!(
+            report["releases"][0]["chart"]["state"], "behind",
+            "{fault:?}"
+        );
+        let record = "/secrets/sh.helm.release.v1.faults-memory.v1";
+        let asked = proxy.log().matching(&http::Method::GET, record);
+        assert_eq!(asked.len(), 2, "{asked:#?}");
+        assert!(asked[0].path.contains("?resourceVersion="), "{asked:#?}");
+        assert!(asked[1].path.ends_with(record), "{asked:#?}");
+    }
+}
+
+#[test]
+fn a_far_server_compresses_unless_it_is_told_not_to() {
+    let tenant = installed("faults-far", "1.9.28");
+    let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
+    let kubeconfig = through(&tenant, &proxy);
+    let record = "/secrets/sh.helm.release.v1.faults-far.v1";
+    let encoding = |arguments: &[&str]| {
+        proxy.log().clear();
+        let report = parse(&ask(&tenant, &kubeconfig, arguments));
+        assert_eq!(report["releases"][0]["chart"]["state"], "behind");
+        assert_eq!(image(&report, "jobs-manager")["state"], "current");
+        let asked = proxy.log().matching(&http::Method::GET, record);
+        asked[0].header("accept-encoding").map(str::to_owned)
+    };
+    proxy.break_with(Rule::new("/", Fault::Latency(Duration::from_millis(60))));
+    assert_eq!(encoding(&[]).as_deref(), Some("gzip"));
+    assert_eq!(encoding(&["--disable-compression"]), None);
+}
+
+#[test]
+fn when_everything_is_slow_the_answer_still_comes_within_fifteen_seconds() {
+    let (tenant, registry) = behind_a_proxy("faults-slow");
+    let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
+    let kubeconfig = through(&tenant, &proxy);
+    proxy.break_with(Rule::new("/", Fault::Latency(Duration::from_millis(3_500))));
+    registry.break_with(Rule::new("/v2/", Fault::Latency(Duration::from_secs(60))));
+    let started = Instant::now();
+    let report = parse(&ask(&tenant, &kubeconfig, &[]));
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    // Three answers of the server one after the other leave the registry less than its five seconds.
+    assert!(took > Duration::from_secs(13), "{took:?}");
+    assert_eq!(report["releases"][0]["chart"]["state"], "behind");
+    let silent = image(&report, "jobs-manager");
+    assert_eq!(silent["unknown"]["reason"], "timeout", "{silent:#}");
+    assert!(
+        silent["unknown"]["message"]
+            .as_str()
+            .unwrap()
+            .contains(&registry.host()),
+        "{silent:#}"
+    );
 }
 
 #[test]

@@ -61,8 +61,8 @@ pub(crate) struct ConnectionArgs {
     /// How long one request to the API server may take: `30s`, `2m`; a bare number means seconds, 0 no limit
     #[arg(long, global = true, value_name = "DURATION")]
     pub(crate) request_timeout: Option<RequestTimeout>,
-    /// Ask for uncompressed answers, which is what we always do
-    #[arg(long, global = true, hide = true)]
+    /// Ask for uncompressed answers, also of a far server
+    #[arg(long, global = true)]
     pub(crate) disable_compression: bool,
     /// Helm's own global flags, which it hands on; nothing here depends on them
     #[arg(long, global = true, hide = true, value_name = "N")]

@@ -84,6 +84,9 @@ pub(crate) enum ClusterError {
         /// Line and column, where known.
         at: Option<(usize, usize)>,
     },
+    /// The program ends before the answer was read.
+    #[error("the answer was not read to its end")]
+    Abandoned,
     /// A release record could not be decoded.
     #[error("{0}")]
     Record(#[from] tracebloc_core::release::DecodeError),
@@ -128,7 +131,7 @@ impl ClusterError {
         }
     }
 
-    fn from_status(
+    pub(super) fn from_status(
         code: u16,
         reason: &str,
         message: String,
@@ -144,9 +147,10 @@ impl ClusterError {
             },
             404 => Self::NotFound { resource },
             410 => Self::Expired { resource },
+            // The words of apiserver's `NewTooLargeResourceVersionError`: this server lags behind the one that listed.
+            504 if message.contains("Too large resource version") => Self::Expired { resource },
             429 => Self::RateLimited,
             _ if reason == "Timeout" => Self::Timeout,
-            // An answer that is no Status object comes with kube's own words.
             _ => Self::Server { code, message },
         }
     }
@@ -196,7 +200,7 @@ impl ClusterError {
                 }
                 Self::RateLimited => GapReason::RateLimited,
                 Self::Malformed { .. } | Self::Record(_) => GapReason::Malformed,
-                Self::Expired { .. } | Self::Server { .. } => GapReason::Failed,
+                Self::Expired { .. } | Self::Server { .. } | Self::Abandoned => GapReason::Failed,
             },
             message: self.to_string(),
         }

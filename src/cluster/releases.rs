@@ -7,21 +7,34 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use tracebloc_core::name::{Namespace, ReleaseId, ReleaseName};
 use tracebloc_core::release::{DecodeError, Release, ReleaseStatus, RevisionHead};
+use url::form_urlencoded;
 
 use super::list::Query;
-use super::{Cluster, ClusterError, METADATA_LIST};
+use super::{Answer, Cluster, ClusterError, METADATA_LIST, protobuf};
 use crate::context::Storage;
 
 /// What Helm labels its records with.
 const OWNER: &str = "owner=helm";
 
+/// How a record is asked for: as it lies in the store, or as JSON where something on the way knows only that.
+const RECORD: &str = "application/vnd.kubernetes.protobuf,application/json";
+
+/// A revision as the list of records told it.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed {
+    /// Which revision.
+    pub(crate) head: RevisionHead,
+    /// The version of its record. A server that has seen this one can answer from its memory, without asking the store.
+    resource_version: String,
+}
+
 /// The revisions of one release that matter.
 #[derive(Debug, Clone)]
 pub(crate) struct Revisions {
     /// The newest.
-    pub(crate) newest: RevisionHead,
+    pub(crate) newest: Listed,
     /// The newest deployed one, where the newest is not.
-    pub(crate) deployed: Option<RevisionHead>,
+    pub(crate) deployed: Option<Listed>,
 }
 
 #[derive(Deserialize)]
@@ -30,8 +43,11 @@ struct Record {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RecordMetadata {
     namespace: String,
+    #[serde(default)]
+    resource_version: String,
     #[serde(default)]
     labels: HashMap<String, String>,
 }
@@ -69,31 +85,70 @@ impl Cluster {
             })
             .await?;
         Ok(newest(
-            records.iter().filter_map(|record| head(&record.metadata)),
+            records
+                .into_iter()
+                .filter_map(|record| listed(record.metadata)),
         ))
     }
 
-    /// The record of one revision, decoded.
-    pub(crate) async fn release(&self, head: &RevisionHead) -> Result<Release, ClusterError> {
+    /// The record of one revision, decoded beside this thread.
+    pub(crate) async fn release(&self, listed: &Listed) -> Result<Release, ClusterError> {
+        let answer = match self
+            .record(&listed.head, Some(&listed.resource_version))
+            .await
+        {
+            // A server that lags behind the one that listed, or has forgotten: then the store is asked.
+            Err(ClusterError::Expired { .. }) => self.record(&listed.head, None).await?,
+            outcome => outcome?,
+        };
+        let storage = self.storage;
+        let decoded = tokio::task::spawn_blocking(move || decode(&answer, storage)).await;
+        decoded.unwrap_or(Err(ClusterError::Abandoned))
+    }
+
+    /// The object that holds a record.
+    async fn record(
+        &self,
+        head: &RevisionHead,
+        resource_version: Option<&str>,
+    ) -> Result<Answer, ClusterError> {
         let resource = self.storage.resource();
         let ReleaseId { namespace, name } = &head.id;
-        let object = format!("sh.helm.release.v1.{name}.v{}", head.revision);
-        let payload: Payload = self
-            .get(
-                &format!("/api/v1/namespaces/{namespace}/{resource}/{object}"),
-                None,
-                "get",
-                &format!("{resource} in namespace {namespace}"),
-            )
-            .await?;
-        let record = match self.storage {
-            Storage::ConfigMaps => payload.data.release.into_bytes(),
-            Storage::Secrets => STANDARD
-                .decode(payload.data.release)
-                .map_err(|_| DecodeError::Base64)?,
-        };
-        Ok(Release::decode(&record)?)
+        let mut path = format!(
+            "/api/v1/namespaces/{namespace}/{resource}/sh.helm.release.v1.{name}.v{}",
+            head.revision
+        );
+        if let Some(version) = resource_version.filter(|version| !version.is_empty()) {
+            path.push_str("?resourceVersion=");
+            path.extend(form_urlencoded::byte_serialize(version.as_bytes()));
+        }
+        let asked = format!("{resource} in namespace {namespace}");
+        self.fetch(&path, RECORD, "get", &asked).await
     }
+}
+
+/// The release in an object that holds a record.
+fn decode(answer: &Answer, storage: Storage) -> Result<Release, ClusterError> {
+    if answer.is_protobuf {
+        let record =
+            protobuf::value_of(&answer.body, "release").ok_or_else(|| ClusterError::Malformed {
+                asked: storage.resource().to_owned(),
+                at: None,
+            })?;
+        return Ok(Release::decode(&record)?);
+    }
+    let payload: Payload =
+        serde_json::from_slice(&answer.body).map_err(|error| ClusterError::Malformed {
+            asked: storage.resource().to_owned(),
+            at: Some((error.line(), error.column())),
+        })?;
+    let record = match storage {
+        Storage::ConfigMaps => payload.data.release.into_bytes(),
+        Storage::Secrets => STANDARD
+            .decode(payload.data.release)
+            .map_err(|_| DecodeError::Base64)?,
+    };
+    Ok(Release::decode(&record)?)
 }
 
 impl Storage {
@@ -106,39 +161,43 @@ impl Storage {
 }
 
 /// The revision that a record's labels name; `None` for an object that only looks like a record.
-fn head(metadata: &RecordMetadata) -> Option<RevisionHead> {
+fn listed(metadata: RecordMetadata) -> Option<Listed> {
     let label = |name: &str| metadata.labels.get(name);
-    Some(RevisionHead {
+    let head = RevisionHead {
         id: ReleaseId {
             namespace: Namespace::parse(&metadata.namespace).ok()?,
             name: ReleaseName::parse(label("name")?).ok()?,
         },
         revision: label("version")?.parse().ok()?,
         status: ReleaseStatus::parse(label("status").map_or("", String::as_str)),
+    };
+    Some(Listed {
+        head,
+        resource_version: metadata.resource_version,
     })
 }
 
 /// The newest revision of each release, and the newest deployed one beside it.
-fn newest(heads: impl Iterator<Item = RevisionHead>) -> Vec<Revisions> {
-    let mut releases: BTreeMap<ReleaseId, (RevisionHead, Option<RevisionHead>)> = BTreeMap::new();
-    for head in heads {
+fn newest(records: impl Iterator<Item = Listed>) -> Vec<Revisions> {
+    let mut releases: BTreeMap<ReleaseId, (Listed, Option<Listed>)> = BTreeMap::new();
+    for record in records {
         let (newest, deployed) = releases
-            .entry(head.id.clone())
-            .or_insert_with(|| (head.clone(), None));
-        if head.revision > newest.revision {
-            *newest = head.clone();
+            .entry(record.head.id.clone())
+            .or_insert_with(|| (record.clone(), None));
+        if record.head.revision > newest.head.revision {
+            *newest = record.clone();
         }
         let is_newer = deployed
             .as_ref()
-            .is_none_or(|known| head.revision > known.revision);
-        if head.status == ReleaseStatus::Deployed && is_newer {
-            *deployed = Some(head);
+            .is_none_or(|known| record.head.revision > known.head.revision);
+        if record.head.status == ReleaseStatus::Deployed && is_newer {
+            *deployed = Some(record);
         }
     }
     releases
         .into_values()
         .map(|(newest, deployed)| Revisions {
-            deployed: deployed.filter(|deployed| deployed.revision != newest.revision),
+            deployed: deployed.filter(|deployed| deployed.head.revision != newest.head.revision),
             newest,
         })
         .collect()
@@ -148,14 +207,17 @@ fn newest(heads: impl Iterator<Item = RevisionHead>) -> Vec<Revisions> {
 mod tests {
     use super::*;
 
-    fn revision(name: &str, revision: u32, status: ReleaseStatus) -> RevisionHead {
-        RevisionHead {
-            id: ReleaseId {
-                namespace: Namespace::parse("edge").unwrap(),
-                name: ReleaseName::parse(name).unwrap(),
+    fn revision(name: &str, revision: u32, status: ReleaseStatus) -> Listed {
+        Listed {
+            head: RevisionHead {
+                id: ReleaseId {
+                    namespace: Namespace::parse("edge").unwrap(),
+                    name: ReleaseName::parse(name).unwrap(),
+                },
+                revision,
+                status,
             },
-            revision,
-            status,
+            resource_version: "1".to_owned(),
         }
     }
 
@@ -176,8 +238,8 @@ mod tests {
             .iter()
             .map(|release| {
                 (
-                    release.newest.revision,
-                    release.deployed.as_ref().map(|head| head.revision),
+                    release.newest.head.revision,
+                    release.deployed.as_ref().map(|record| record.head.revision),
                 )
             })
             .collect();

@@ -79,6 +79,8 @@ impl Target {
         let mut config = kube::Config::new(uri);
         config.root_cert = authorities(&cluster)?;
         config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
+        config.disable_compression =
+            flags.disable_compression || cluster.disable_compression.unwrap_or(false);
         if config.accept_invalid_certs && config.root_cert.is_some() {
             return Err(ContextError::AuthorityAndInsecure);
         }
@@ -122,6 +124,7 @@ impl Target {
         let mut config = kube::Config::incluster().map_err(|error| ContextError::InCluster {
             source: Box::new(error),
         })?;
+        config.disable_compression = flags.disable_compression;
         override_user(&mut config.auth_info, flags)?;
         set_timeouts(&mut config, request_timeout);
         let namespace = flags

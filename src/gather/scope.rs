@@ -151,12 +151,12 @@ async fn list(
 async fn named(context: &Context, cluster: &Cluster, named: &[ReleaseId]) -> Result<Found, Error> {
     let mut revisions: Vec<Revisions> = Vec::new();
     for id in named {
-        if revisions.iter().any(|known| known.newest.id == *id) {
+        if revisions.iter().any(|known| known.newest.head.id == *id) {
             continue;
         }
         let selector = format!("name={}", id.name);
         let found = list(context, cluster, Some(&id.namespace), Some(&selector)).await?;
-        match found.into_iter().find(|found| found.newest.id == *id) {
+        match found.into_iter().find(|found| found.newest.head.id == *id) {
             Some(found) => revisions.push(found),
             None => return Err(missing(context, cluster, id).await),
         }
@@ -179,7 +179,7 @@ async fn missing(context: &Context, cluster: &Cluster, id: &ReleaseId) -> Error 
         found
             .into_iter()
             .take(HINT_LIMIT)
-            .map(|revisions| revisions.newest.id.to_string())
+            .map(|revisions| revisions.newest.head.id.to_string())
             .collect::<Vec<_>>()
     };
     let selector = format!("name={}", id.name);

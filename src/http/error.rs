@@ -50,6 +50,12 @@ pub(crate) enum HttpError {
         /// How long the request was allowed to take.
         limit: Duration,
     },
+    /// The whole call had used up its time before this was asked.
+    #[error("`{endpoint}` was not asked: other answers took all the time that there was")]
+    NoTimeLeft {
+        /// Who was to be asked.
+        endpoint: Endpoint,
+    },
     /// The host's name has no address.
     #[error("the host of `{endpoint}` cannot be resolved")]
     Dns {
@@ -127,7 +133,7 @@ impl HttpError {
     /// The same as a kind of gap in a snapshot.
     pub(crate) fn reason(&self) -> GapReason {
         match self {
-            Self::Timeout { .. } => GapReason::Timeout,
+            Self::Timeout { .. } | Self::NoTimeLeft { .. } => GapReason::Timeout,
             Self::Dns { .. }
             | Self::Connect { .. }
             | Self::Tls { .. }

@@ -85,7 +85,7 @@ pub(crate) fn client() -> HttpClient {
     rustls::crypto::ring::default_provider()
         .install_default()
         .unwrap_or_default();
-    HttpClient::new().expect("a client")
+    HttpClient::new(None).expect("a client")
 }
 
 fn soon() -> Instant {
@@ -324,6 +324,7 @@ async fn failures_to_connect_are_told_apart() {
     let direct = HttpClient {
         proxied: build(reqwest::Client::builder().no_proxy()).expect("a client"),
         direct: OnceLock::new(),
+        deadline: None,
     };
     let error = direct
         .send(&Request::get(url, soon()))

@@ -212,6 +212,7 @@ impl RegistryError {
                 source: Arc::new(error),
             },
             HttpError::Setup { .. }
+            | HttpError::NoTimeLeft { .. }
             | HttpError::Interrupted { .. }
             | HttpError::Redirect { .. }
             | HttpError::TooLarge { .. }

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -140,12 +140,13 @@ impl Release {
 }
 
 fn inflate(record: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let trimmed = record.trim_ascii();
-    let packed = STANDARD.decode(trimmed).map_err(|_| DecodeError::Base64)?;
+    let packed = STANDARD
+        .decode(record.trim_ascii())
+        .map_err(|_| DecodeError::Base64)?;
     if !packed.starts_with(&GZIP_MAGIC) {
         return Ok(packed);
     }
-    let mut json = Vec::with_capacity(packed.len().saturating_mul(4));
+    let mut json = Vec::with_capacity(claimed_length(&packed));
     GzDecoder::new(packed.as_slice())
         .take(INFLATED_LIMIT + 1)
         .read_to_end(&mut json)
@@ -156,6 +157,22 @@ fn inflate(record: &[u8]) -> Result<Vec<u8>, DecodeError> {
         });
     }
     Ok(json)
+}
+
+/// The length that a gzip stream's last four bytes claim (RFC 1952 §2.3.1), and a byte more to see the end in. A claim beyond what deflate can do
+/// is not believed.
+fn claimed_length(packed: &[u8]) -> usize {
+    const MOST_PER_BYTE: usize = 1032;
+    let claimed = packed
+        .last_chunk()
+        .map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    let believable = packed.len().saturating_mul(MOST_PER_BYTE);
+    let limit = usize::try_from(INFLATED_LIMIT).unwrap_or(usize::MAX);
+    usize::try_from(claimed)
+        .unwrap_or(usize::MAX)
+        .min(believable)
+        .min(limit)
+        .saturating_add(1)
 }
 
 /// The place and the kind of a JSON fault; serde's own message may quote the record.
