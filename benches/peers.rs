@@ -313,7 +313,7 @@ fn fill(bed: &Bed, tenant: &Tenant<'_>) {
                     .replace("bench-jobs-manager", &format!("{name}-jobs-manager"))
             );
             let mut encoder =
-                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
             encoder.write_all(record.to_string().as_bytes()).unwrap();
             let data = STANDARD.encode(STANDARD.encode(encoder.finish().unwrap()));
             let secret = json!({

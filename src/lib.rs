@@ -18,7 +18,7 @@ mod ui;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use cli::{Cli, Invocation};
 use error::Exit;
@@ -39,6 +39,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             error.exit().into()
         }
     }
+}
+
+/// The command line, for what is generated from it: the man pages in `docs/man/`.
+pub fn command_line() -> clap::Command {
+    Cli::command()
 }
 
 fn start(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exit, error::Error> {

@@ -63,6 +63,39 @@ fn the_reference_is_the_help() {
 }
 
 #[test]
+fn the_man_pages_are_the_help() {
+    let mut command = kubectl_tracebloc::command_line().version(None::<&str>);
+    command.build();
+    let mut pages = vec!["kubectl-tracebloc.1".to_owned()];
+    page(&pages[0], command.clone());
+    for subcommand in command.get_subcommands() {
+        let name = format!("kubectl-tracebloc-{}", subcommand.get_name());
+        page(&format!("{name}.1"), subcommand.clone());
+        pages.push(format!("{name}.1"));
+    }
+    let mut written: Vec<String> = fs::read_dir(root().join("docs/man"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    written.sort();
+    pages.sort();
+    assert_eq!(written, pages, "a page of a command that is gone");
+}
+
+/// One man page. Its date and the version are left out, so that it changes with the help only.
+fn page(file: &str, command: clap::Command) {
+    let mut text = Vec::new();
+    clap_mangen::Man::new(command)
+        .date("")
+        .render(&mut text)
+        .unwrap();
+    hold(
+        &format!("docs/man/{file}"),
+        &String::from_utf8(text).unwrap(),
+    );
+}
+
+#[test]
 fn the_findings_are_those_of_the_program() {
     let mut page = "# Findings\n\nCodes are never renamed or given another meaning. This page is generated.\n\n| code | severity | meaning |\n|---|---|---|\n".to_owned();
     for code in Code::ALL {

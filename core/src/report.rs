@@ -1,6 +1,8 @@
 //! Reports: what commands print. Their JSON form is documented by schemas and kept stable within a version: fields are added, never renamed,
 //! and enumerations are open (DESIGN §4).
 
+use std::fmt;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -247,12 +249,31 @@ pub struct ImageReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reference {
-    /// Its workload.
-    pub workload: WorkloadId,
-    /// Its name.
-    pub container: String,
+    /// Which container.
+    pub workload: ContainerId,
     /// The image as the cluster has it now; as the stored manifest has it where the workload could not be read.
     pub spec: String,
+}
+
+/// A container of a workload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerId {
+    /// The workload.
+    #[serde(flatten)]
+    pub workload: WorkloadId,
+    /// The name of the container.
+    pub container: String,
+}
+
+impl fmt::Display for ContainerId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            workload,
+            container,
+        } = self;
+        write!(formatter, "{workload}[{container}]")
+    }
 }
 
 /// The digests of one image.

@@ -297,7 +297,7 @@ fn image_row(release: &ReleaseReport, image: &ImageReport, styles: &Styles, deta
             image
                 .references
                 .iter()
-                .map(|reference| format!("{}[{}]", reference.workload, reference.container))
+                .map(|reference| reference.workload.to_string())
                 .collect::<Vec<_>>()
                 .join(" "),
         );

@@ -14,8 +14,8 @@ use crate::manifest::{
 use crate::profile::Profile;
 use crate::release::Release;
 use crate::report::{
-    DigestKind, DigestReport, ImageFlag, ImageReport, ImageState, Reference, RunningDigest,
-    UnknownReason,
+    ContainerId, DigestKind, DigestReport, ImageFlag, ImageReport, ImageState, Reference,
+    RunningDigest, UnknownReason,
 };
 use crate::snapshot::{Evidence, GapReason, Snapshot};
 use crate::time::counted;
@@ -345,8 +345,10 @@ fn report(
             .usages
             .iter()
             .map(|usage| Reference {
-                workload: usage.workload.clone(),
-                container: usage.container.to_owned(),
+                workload: ContainerId {
+                    workload: usage.workload.clone(),
+                    container: usage.container.to_owned(),
+                },
                 spec: usage.spec(),
             })
             .collect(),
