@@ -128,7 +128,7 @@ pub(crate) async fn gather(
         http,
         RegistryOptions {
             plain_http: request.plain_http.clone(),
-            auths: context.auths.clone(),
+            credentials: context.credentials.clone(),
             ..RegistryOptions::default()
         },
     );

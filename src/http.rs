@@ -6,13 +6,14 @@ mod address;
 mod error;
 mod safe_url;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::fmt::rfc2822;
 use reqwest::header::{
-    AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use reqwest::{Method, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -45,12 +46,23 @@ pub(crate) enum Redirects {
     SameOrigin,
 }
 
-/// A read-only request: all that this client sends may be repeated.
+/// The body of a request: a form, whose values cannot be printed.
+#[derive(Clone)]
+struct Form(String);
+
+impl fmt::Debug for Form {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Form(***)")
+    }
+}
+
+/// A request that changes nothing: all that this client sends may be repeated.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     method: Method,
     url: SafeUrl,
     headers: HeaderMap,
+    form: Option<Form>,
     deadline: Instant,
     body_limit: usize,
     redirects: Redirects,
@@ -67,11 +79,30 @@ impl Request {
         Self::new(Method::HEAD, url, deadline)
     }
 
+    /// A POST of a form with secrets in it, such as one for a token; it stays with the server that it is for.
+    pub(crate) fn post_form<'a>(
+        url: SafeUrl,
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+        deadline: Instant,
+    ) -> Self {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(pairs);
+        let form = Form(form.finish());
+        let media_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        Self {
+            form: Some(form),
+            ..Self::new(Method::POST, url, deadline)
+        }
+        .header(CONTENT_TYPE, media_type)
+        .redirects(Redirects::SameOrigin)
+    }
+
     fn new(method: Method, url: SafeUrl, deadline: Instant) -> Self {
         Self {
             method,
             url,
             headers: HeaderMap::new(),
+            form: None,
             deadline,
             body_limit: DEFAULT_BODY_LIMIT,
             redirects: Redirects::Follow,
@@ -230,13 +261,14 @@ impl HttpClient {
             endpoint: endpoint.clone(),
             limit: request.body_limit,
         };
-        let mut response = self
+        let mut sent = self
             .client_for(url)?
             .request(request.method.clone(), url.as_url().clone())
-            .headers(headers.clone())
-            .send()
-            .await
-            .map_err(wrap)?;
+            .headers(headers.clone());
+        if let Some(Form(form)) = &request.form {
+            sent = sent.body(form.clone());
+        }
+        let mut response = sent.send().await.map_err(wrap)?;
         let status = response.status();
         let headers = response.headers().clone();
         let mut body = Vec::new();

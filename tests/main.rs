@@ -16,4 +16,5 @@ mod outdated_faults;
 mod outdated_input;
 mod outdated_node;
 mod outdated_scope;
+mod registry_credentials;
 mod support;

@@ -3,12 +3,13 @@
 use std::sync::PoisonError;
 
 use reqwest::header::{ACCEPT, HeaderValue, WWW_AUTHENTICATE};
+use tokio::time::Instant;
 use tracebloc_core::image::Repository;
 use tracebloc_core::manifest::MEDIA_TYPES;
 
 use super::challenge::{Bearer, Challenge};
-use super::credentials::Credential;
-use super::error::RegistryError;
+use super::credentials::{Credential, Held};
+use super::error::{Asked, RegistryError};
 use super::token::{Asker, Grant, header, pull_scope};
 use super::{Method, Registry, Visit};
 use crate::http::{Answer, Request};
@@ -20,7 +21,7 @@ impl Registry {
     /// Asks for a manifest, with whatever authorization the registry wants. The answer may have any status.
     pub(super) async fn ask(
         &self,
-        visit: &Visit<'_>,
+        visit: &mut Visit<'_>,
         method: Method,
     ) -> Result<Answer, RegistryError> {
         let known = self.known_challenge(visit.repository);
@@ -38,26 +39,37 @@ impl Registry {
         }
         // Only another challenge than the one already answered gives another outcome.
         match refused {
-            Some(status) if known.as_ref() == Some(&challenges) => Err(self.refusal(visit, status)),
+            Some(status) if known.as_ref() == Some(&challenges) => Err(visit.refusal(status)),
             _ => {
                 self.remember(visit.repository, &challenges);
                 let outcome = self.ask_authorized(visit, method, &challenges).await?;
-                outcome.map_err(|status| self.refusal(visit, status))
+                outcome.map_err(|status| visit.refusal(status))
             }
         }
     }
 
-    /// Asks as the user and then as anyone, since a credential that has expired must not hide what is public. The status is that of the
+    /// Asks with each credential and then as anyone, since one that has expired must not hide what is public. The status is that of the
     /// first refusal.
     async fn ask_authorized(
         &self,
-        visit: &Visit<'_>,
+        visit: &mut Visit<'_>,
         method: Method,
         challenges: &[Challenge],
     ) -> Result<Result<Answer, u16>, RegistryError> {
-        let credential = self.options.auths.credential(visit.repository);
+        let begun = Instant::now();
+        let Held {
+            credentials,
+            trouble,
+        } = self.keychain.held(visit.repository).await;
+        // What a helper takes is not the registry's time.
+        visit.deadline += begun.elapsed();
+        visit.asked = match (credentials.is_empty(), trouble) {
+            (false, _) => Asked::Refused,
+            (true, Some(trouble)) => Asked::Without(Box::new(trouble)),
+            (true, None) => Asked::Anonymously,
+        };
         let mut refused = None;
-        for identity in credential.map(Some).into_iter().chain([None]) {
+        for identity in credentials.iter().map(Some).chain([None]) {
             let status = match self.authorization(visit, challenges, identity).await? {
                 None => continue,
                 Some(Err(status)) => status,
@@ -101,9 +113,12 @@ impl Registry {
         let Visit {
             repository,
             origin,
-            reference: _,
             deadline,
+            ..
         } = visit;
+        if let Some(Credential::Registry(token)) = identity {
+            return Ok(Some(Ok(header("Bearer", token, repository)?)));
+        }
         if let Some(bearer) = bearer {
             let asker = Asker {
                 repository,
@@ -116,8 +131,8 @@ impl Registry {
                 Grant::Refused(status) => Ok(Some(Err(status))),
             };
         }
-        match identity {
-            Some(credential) => Ok(Some(Ok(header("Basic", &credential.basic(), repository)?))),
+        match identity.and_then(Credential::basic) {
+            Some(login) => Ok(Some(Ok(header("Basic", &login, repository)?))),
             None => Ok(None),
         }
     }
@@ -150,6 +165,7 @@ impl Registry {
             origin,
             reference,
             deadline,
+            asked: _,
         } = visit;
         let url = origin
             .join(&format!("/v2/{}/manifests/{reference}", repository.path()))

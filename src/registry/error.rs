@@ -8,7 +8,7 @@ use tracebloc_core::image::{Digest, Repository};
 use tracebloc_core::manifest::ManifestError;
 use tracebloc_core::snapshot::{Gap, GapReason};
 
-use super::credentials::NotRead;
+use super::credentials::Trouble;
 use super::realm::RealmError;
 use crate::error::chain;
 use crate::http::{Endpoint, HttpError, wait};
@@ -21,8 +21,8 @@ pub(crate) enum Asked {
     Anonymously,
     /// The known ones were refused, and then the anonymous request too.
     Refused,
-    /// There are some, and they were not used.
-    NotRead(NotRead),
+    /// There may be some, and they could not be had.
+    Without(Box<Trouble>),
 }
 
 impl fmt::Display for Asked {
@@ -30,7 +30,7 @@ impl fmt::Display for Asked {
         match self {
             Self::Anonymously => formatter.write_str("asked without credentials"),
             Self::Refused => formatter.write_str("the stored credentials are refused"),
-            Self::NotRead(reason) => write!(formatter, "{reason}"),
+            Self::Without(trouble) => write!(formatter, "asked without credentials: {trouble}"),
         }
     }
 }

@@ -16,7 +16,7 @@ use hyper::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::upgrade::OnUpgrade;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Identity};
@@ -195,6 +195,18 @@ impl Connection for Passing {
     ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>> {
         Box::pin(async move {
             let entry = self.state.log.begin(&request);
+            let is_guarded = lock(&self.state.gate).is_some();
+            if is_guarded && request.method() == Method::POST && request.uri().path() == "/token" {
+                let form = request.into_body().collect().await?.to_bytes();
+                let form = String::from_utf8_lossy(&form).into_owned();
+                let response = lock(&self.state.gate)
+                    .as_mut()
+                    .map(|gate| gate.exchange(&form))
+                    .unwrap_or_default();
+                entry.status(response.status());
+                entry.finished();
+                return Ok(response.map(full));
+            }
             let refused = lock(&self.state.gate)
                 .as_mut()
                 .and_then(|gate| gate.refuse(&request));
