@@ -6,6 +6,7 @@ mod scope;
 mod surroundings;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
@@ -21,7 +22,7 @@ use crate::charts::{Charts, IndexCache};
 use crate::cluster::{Cluster, ClusterError};
 use crate::context::Context;
 use crate::error::Error;
-use crate::http::HttpClient;
+use crate::http::{ExtraRoots, HttpClient};
 use crate::registry::{Registry, RegistryOptions};
 use crate::ui::Ui;
 
@@ -47,6 +48,10 @@ pub(crate) struct Request {
     pub(crate) use_cache: bool,
     /// Registries to ask over http.
     pub(crate) plain_http: Vec<String>,
+    /// Certificate authorities to trust beside the system's.
+    pub(crate) roots: ExtraRoots,
+    /// The most requests to each host of a registry.
+    pub(crate) max_requests: Option<NonZeroU32>,
 }
 
 /// What was found out.
@@ -112,7 +117,7 @@ pub(crate) async fn gather(
         published: BTreeMap::new(),
         manifests: BTreeMap::new(),
     };
-    let http = HttpClient::new()?;
+    let http = HttpClient::new(request.roots.clone())?;
     let sources = if request.question.chart {
         chart_sources(&mut snapshot, profile, request.repository.as_deref())
     } else {
@@ -125,7 +130,7 @@ pub(crate) async fn gather(
         .map(IndexCache::below);
     let charts = Charts::new(http.clone(), cache, context.now);
     let registry = Registry::new(
-        http,
+        http.limited(request.max_requests),
         RegistryOptions {
             plain_http: request.plain_http.clone(),
             credentials: context.credentials.clone(),
@@ -144,6 +149,9 @@ pub(crate) async fn gather(
             });
             published::observe(&registry, &mut snapshot, profile).await;
             ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
+            for (registry, allowance) in registry.allowances() {
+                ui.detail(|| format!("{registry}: {allowance}"));
+            }
         }
     };
     let ((), observed) = join(images, chart_versions(&charts, sources)).await;

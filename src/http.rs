@@ -3,12 +3,15 @@
 //! The caller of [`HttpClient::new`] has installed rustls' process-wide crypto provider.
 
 mod address;
+mod budget;
 mod error;
+mod roots;
 mod safe_url;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::OnceLock;
+use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::fmt::rfc2822;
@@ -20,7 +23,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 pub(crate) use address::Reach;
 pub(crate) use error::{Endpoint, HttpError, wait};
+pub(crate) use roots::{ExtraRoots, RootsError};
 pub(crate) use safe_url::SafeUrl;
+
+use budget::Budget;
 
 /// How we call ourselves.
 const USER_AGENT: &str = concat!("kubectl-tracebloc/", env!("CARGO_PKG_VERSION"));
@@ -184,15 +190,28 @@ impl Answer {
 pub(crate) struct HttpClient {
     proxied: reqwest::Client,
     direct: OnceLock<reqwest::Client>,
+    roots: ExtraRoots,
+    budget: Option<Arc<Budget>>,
 }
 
 impl HttpClient {
-    /// A client that uses the proxies of the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or of the system.
-    pub(crate) fn new() -> Result<Self, HttpError> {
+    /// A client that uses the proxies of the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or of the system, and trusts
+    /// these authorities beside those of the system.
+    pub(crate) fn new(roots: ExtraRoots) -> Result<Self, HttpError> {
         Ok(Self {
-            proxied: build(reqwest::Client::builder())?,
+            proxied: build(reqwest::Client::builder(), &roots)?,
             direct: OnceLock::new(),
+            roots,
+            budget: None,
         })
+    }
+
+    /// The same client with so many requests for each host, however they are counted elsewhere.
+    pub(crate) fn limited(&self, requests: Option<NonZeroU32>) -> Self {
+        Self {
+            budget: requests.map(|limit| Arc::new(Budget::new(limit))),
+            ..self.clone()
+        }
     }
 
     /// Sends a request. Connections cut off and the statuses 502, 503 and 504 are tried again, and so is 429 where the time that the
@@ -261,6 +280,9 @@ impl HttpClient {
             endpoint: endpoint.clone(),
             limit: request.body_limit,
         };
+        if let Some(budget) = &self.budget {
+            budget.spend(&endpoint)?;
+        }
         let mut sent = self
             .client_for(url)?
             .request(request.method.clone(), url.as_url().clone())
@@ -300,13 +322,17 @@ impl HttpClient {
         if let Some(client) = self.direct.get() {
             return Ok(client);
         }
-        let client = build(reqwest::Client::builder().no_proxy())?;
+        let client = build(reqwest::Client::builder().no_proxy(), &self.roots)?;
         Ok(self.direct.get_or_init(|| client))
     }
 }
 
-fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, HttpError> {
+fn build(
+    builder: reqwest::ClientBuilder,
+    roots: &ExtraRoots,
+) -> Result<reqwest::Client, HttpError> {
     builder
+        .tls_certs_merge(roots.certificates())
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())

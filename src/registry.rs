@@ -2,6 +2,7 @@
 //!
 //! The protocol is the OCI distribution specification with Docker's token authentication.
 
+mod allowance;
 mod ask;
 mod challenge;
 mod credentials;
@@ -9,7 +10,7 @@ mod error;
 mod realm;
 mod token;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use credentials::Keychain;
 use error::Asked;
 use token::Tokens;
 
+pub(crate) use allowance::Allowance;
 pub(crate) use credentials::UserCredentials;
 pub(crate) use error::RegistryError;
 
@@ -33,7 +35,7 @@ pub(crate) use error::RegistryError;
 pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The most questions at once to one registry.
-const IN_FLIGHT_LIMIT: usize = 16;
+const IN_FLIGHT_LIMIT: usize = 8;
 
 /// The header in which registries tell a manifest's digest.
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -80,6 +82,8 @@ pub(crate) struct Registry {
     challenges: Mutex<HashMap<String, Bearer>>,
     permits: Mutex<HashMap<String, Arc<Semaphore>>>,
     manifests: Mutex<HashMap<Digest, Manifest>>,
+    /// By registry: what it still takes from us, where it says so.
+    allowances: Mutex<BTreeMap<String, Allowance>>,
 }
 
 /// One question to one repository.
@@ -115,6 +119,7 @@ impl Registry {
             challenges: Mutex::default(),
             permits: Mutex::default(),
             manifests: Mutex::default(),
+            allowances: Mutex::default(),
         }
     }
 
@@ -196,6 +201,12 @@ impl Registry {
             return Err(visit.refusal(answer.status.as_u16()));
         }
         Ok(self.keep(repository, Some(digest), &answer)?.1)
+    }
+
+    /// What each registry said of its limits, where it did.
+    pub(crate) fn allowances(&self) -> BTreeMap<String, Allowance> {
+        let allowances = self.allowances.lock();
+        allowances.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Checks, reads and keeps the manifest that an answer holds.

@@ -17,4 +17,5 @@ mod outdated_input;
 mod outdated_node;
 mod outdated_scope;
 mod registry_credentials;
+mod registry_requests;
 mod support;

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tracebloc_core::image::Repository;
 use tracebloc_core::manifest::MEDIA_TYPES;
 
+use super::allowance::Allowance;
 use super::challenge::{Bearer, Challenge};
 use super::credentials::{Credential, Held};
 use super::error::{Asked, RegistryError};
@@ -182,10 +183,22 @@ impl Registry {
         if let Some(authorization) = authorization {
             request = request.authorization(authorization);
         }
-        self.http
+        let answer = self
+            .http
             .send(&request)
             .await
-            .map_err(|error| RegistryError::from_http(repository, error))
+            .map_err(|error| RegistryError::from_http(repository, error))?;
+        if let Some(told) = Allowance::of(&answer) {
+            let mut allowances = self
+                .allowances
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            allowances
+                .entry(repository.registry().to_owned())
+                .and_modify(|known| *known = known.least(told))
+                .or_insert(told);
+        }
+        Ok(answer)
     }
 }
 

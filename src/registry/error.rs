@@ -1,6 +1,7 @@
 //! Why a registry gave no answer that can be used. Every message names the registry and the repository.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +72,18 @@ pub(crate) enum RegistryError {
         endpoint: Endpoint,
         /// How long it asks to wait, where it says so.
         retry_after: Option<Duration>,
+    },
+    /// It has had as many requests as the user gives it.
+    #[error(
+        "`{endpoint}` is not asked about `{repository}`: it has had the {limit} requests of --max-requests"
+    )]
+    Budget {
+        /// The repository.
+        repository: Repository,
+        /// Who would have been asked.
+        endpoint: Endpoint,
+        /// The most requests.
+        limit: NonZeroU32,
     },
     /// No answer came in time.
     #[error("no answer from `{endpoint}` about `{repository}` within {:.1} s", limit.as_secs_f64())]
@@ -170,6 +183,7 @@ impl RegistryError {
                 Self::Denied { .. } => GapReason::Forbidden,
                 Self::NotFound { .. } => GapReason::NotFound,
                 Self::RateLimited { .. } => GapReason::RateLimited,
+                Self::Budget { .. } => GapReason::Budget,
                 Self::Timeout { .. } => GapReason::Timeout,
                 Self::Unreachable { .. } | Self::Tls { .. } => GapReason::Unreachable,
                 Self::BadDigest { .. } | Self::Malformed { .. } | Self::Url { .. } => {
@@ -198,6 +212,11 @@ impl RegistryError {
                 repository,
                 endpoint,
                 retry_after,
+            },
+            HttpError::Budget { endpoint, limit } => Self::Budget {
+                repository,
+                endpoint,
+                limit,
             },
             HttpError::Dns { ref endpoint, .. } | HttpError::Connect { ref endpoint, .. } => {
                 Self::Unreachable {

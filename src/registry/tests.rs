@@ -472,3 +472,51 @@ fn schemes_and_hosts_follow_the_registry() {
         assert_eq!(registry.origin(name).expect(name).to_string(), origin);
     }
 }
+
+#[tokio::test]
+async fn only_so_many_questions_at_once_are_put_to_a_registry() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let (now, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let seen = Arc::clone(&most);
+    let server = Server::start(move |_| {
+        seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(50));
+        now.fetch_sub(1, Ordering::SeqCst);
+        found(IMAGE)
+    });
+    let registry = registry("{}");
+    let images: Vec<ImageRef> = (0..30)
+        .map(|number| image(&server, &format!("a:{number}")))
+        .collect();
+    let outcomes =
+        futures_util::future::join_all(images.iter().map(|image| registry.published(image))).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    let most = most.load(Ordering::SeqCst);
+    assert!((2..=IN_FLIGHT_LIMIT).contains(&most), "{most} at once");
+}
+
+#[tokio::test]
+async fn what_a_registry_says_of_its_limits_is_kept() {
+    let server = Server::start(|head| {
+        let left = if head.contains("/one") { 3 } else { 7 };
+        let digest = sha256(IMAGE);
+        let headers = format!(
+            "RateLimit-Limit: 10;w=3600\r\nratelimit-remaining: {left};w=3600\r\nDocker-Content-Digest: {digest}\r\n"
+        );
+        reply(200, &headers, "")
+    });
+    let registry = registry("{}");
+    assert!(registry.allowances().is_empty());
+    for tag in ["a:one", "a:two"] {
+        registry.published(&image(&server, tag)).await.expect(tag);
+    }
+    let told: Vec<String> = registry
+        .allowances()
+        .into_iter()
+        .map(|(registry, allowance)| format!("{registry}: {allowance}"))
+        .collect();
+    assert_eq!(
+        told,
+        [format!("{}: 3 of 10 pulls left in 1 h", server.address)]
+    );
+}

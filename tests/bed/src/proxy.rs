@@ -67,6 +67,14 @@ impl Proxy {
         Self::start(upstream, client, None, None)
     }
 
+    /// As [`Proxy::before`], over TLS with a certificate of the cluster's authority.
+    pub fn before_over_tls(upstream: &str, cluster: &Cluster) -> io::Result<Self> {
+        let identity = identity(cluster)?;
+        let _context = runtime().enter();
+        let client = faithful().build().map_err(io::Error::other)?;
+        Self::start(upstream, client, None, Some(&identity))
+    }
+
     /// In front of the API server, on plain HTTP.
     ///
     /// A request without `Authorization` is the administrator's; one with a token is its owner's, because the API server would heed the
@@ -78,15 +86,7 @@ impl Proxy {
     /// As [`Proxy::before_api_server`], over TLS with a certificate of the cluster's authority: a kubeconfig of the cluster leads through
     /// the proxy when its server is [`Proxy::url`]. Client certificates are not asked for, hence their owners are the administrator here.
     pub fn before_api_server_over_tls(cluster: &Cluster) -> io::Result<Self> {
-        let authority = &cluster.control_plane().authority;
-        let pair = authority
-            .server("bed-proxy", &["127.0.0.1"])
-            .map_err(io::Error::other)?;
-        let identity = ServerIdentity {
-            certificate_pem: pair.certificate,
-            key_pem: pair.key,
-        };
-        Self::start_before_api_server(cluster, Some(&identity))
+        Self::start_before_api_server(cluster, Some(&identity(cluster)?))
     }
 
     fn start_before_api_server(
@@ -166,6 +166,18 @@ impl Proxy {
     pub fn log(&self) -> &RequestLog {
         &self.state.log
     }
+}
+
+/// What the proxy shows of itself over TLS.
+fn identity(cluster: &Cluster) -> io::Result<ServerIdentity> {
+    let authority = &cluster.control_plane().authority;
+    let pair = authority
+        .server("bed-proxy", &["127.0.0.1"])
+        .map_err(io::Error::other)?;
+    Ok(ServerIdentity {
+        certificate_pem: pair.certificate,
+        key_pem: pair.key,
+    })
 }
 
 /// A client that changes nothing on the way: it asks for no compression of its own and follows no redirection. It speaks HTTP/1.1, whose
