@@ -5,24 +5,23 @@
 mod address;
 mod budget;
 mod error;
+mod request;
 mod roots;
 mod safe_url;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::fmt::rfc2822;
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
 
 pub(crate) use address::Reach;
 pub(crate) use error::{Endpoint, HttpError, wait};
+pub(crate) use request::{Redirects, Request};
 pub(crate) use roots::{ExtraRoots, RootsError};
 pub(crate) use safe_url::SafeUrl;
 
@@ -40,107 +39,7 @@ const BACKOFF: [Duration; 2] = [Duration::from_millis(150), Duration::from_milli
 /// The most redirects followed for one request.
 const REDIRECT_LIMIT: usize = 5;
 
-/// The body cap of requests that set none: enough for tokens and error documents.
-const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
-
-/// Which redirects a request follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Redirects {
-    /// Any, without credentials where the host changes, but never from https to http nor to a link-local address.
-    Follow,
-    /// Only those within the same scheme, host and port.
-    SameOrigin,
-}
-
-/// The body of a request: a form, whose values cannot be printed.
-#[derive(Clone)]
-struct Form(String);
-
-impl fmt::Debug for Form {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Form(***)")
-    }
-}
-
-/// A request that changes nothing: all that this client sends may be repeated.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    method: Method,
-    url: SafeUrl,
-    headers: HeaderMap,
-    form: Option<Form>,
-    deadline: Instant,
-    body_limit: usize,
-    redirects: Redirects,
-}
-
-impl Request {
-    /// A GET that ends at `deadline`, retries and body included.
-    pub(crate) fn get(url: SafeUrl, deadline: Instant) -> Self {
-        Self::new(Method::GET, url, deadline)
-    }
-
-    /// A HEAD that ends at `deadline`, retries included.
-    pub(crate) fn head(url: SafeUrl, deadline: Instant) -> Self {
-        Self::new(Method::HEAD, url, deadline)
-    }
-
-    /// A POST of a form with secrets in it, such as one for a token; it stays with the server that it is for.
-    pub(crate) fn post_form<'a>(
-        url: SafeUrl,
-        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
-        deadline: Instant,
-    ) -> Self {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs(pairs);
-        let form = Form(form.finish());
-        let media_type = HeaderValue::from_static("application/x-www-form-urlencoded");
-        Self {
-            form: Some(form),
-            ..Self::new(Method::POST, url, deadline)
-        }
-        .header(CONTENT_TYPE, media_type)
-        .redirects(Redirects::SameOrigin)
-    }
-
-    fn new(method: Method, url: SafeUrl, deadline: Instant) -> Self {
-        Self {
-            method,
-            url,
-            headers: HeaderMap::new(),
-            form: None,
-            deadline,
-            body_limit: DEFAULT_BODY_LIMIT,
-            redirects: Redirects::Follow,
-        }
-    }
-
-    /// Adds a header.
-    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
-        self
-    }
-
-    /// Adds credentials, which never print and never reach another host.
-    pub(crate) fn authorization(self, mut value: HeaderValue) -> Self {
-        value.set_sensitive(true);
-        self.header(AUTHORIZATION, value)
-    }
-
-    /// Sets the most bytes of the decoded body.
-    pub(crate) fn body_limit(mut self, bytes: usize) -> Self {
-        self.body_limit = bytes;
-        self
-    }
-
-    /// Sets which redirects are followed.
-    pub(crate) fn redirects(mut self, redirects: Redirects) -> Self {
-        self.redirects = redirects;
-        self
-    }
-}
-
-/// What a server answered, with any status but 429.
+/// What a server answered, with any status but those of a rate limit.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The status.
@@ -287,8 +186,8 @@ impl HttpClient {
             .client_for(url)?
             .request(request.method.clone(), url.as_url().clone())
             .headers(headers.clone());
-        if let Some(Form(form)) = &request.form {
-            sent = sent.body(form.clone());
+        if let Some(form) = &request.form {
+            sent = sent.body(form.expose().to_owned());
         }
         let mut response = sent.send().await.map_err(wrap)?;
         let status = response.status();
@@ -343,9 +242,11 @@ fn build(
         })
 }
 
+/// 429, and 503 where it says when to come back, which is how servers without 429 limit.
 fn refuse_rate_limit(answer: Answer) -> Result<Answer, HttpError> {
-    if answer.status == StatusCode::TOO_MANY_REQUESTS {
-        let retry_after = answer.retry_after();
+    let retry_after = answer.retry_after();
+    let is_overload = answer.status == StatusCode::SERVICE_UNAVAILABLE && retry_after.is_some();
+    if answer.status == StatusCode::TOO_MANY_REQUESTS || is_overload {
         Err(HttpError::RateLimited {
             endpoint: answer.endpoint,
             retry_after,

@@ -8,6 +8,7 @@ mod challenge;
 mod credentials;
 mod error;
 mod realm;
+mod tags;
 mod token;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,7 +20,7 @@ use sha2::Digest as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tracebloc_core::image::{Algorithm, Digest, ImageRef, Repository};
-use tracebloc_core::manifest::Manifest;
+use tracebloc_core::manifest::{MEDIA_TYPES, Manifest};
 
 use crate::http::{Answer, HttpClient, Reach, SafeUrl};
 use challenge::Bearer;
@@ -89,7 +90,13 @@ pub(crate) struct Registry {
 /// One question to one repository.
 struct Visit<'a> {
     repository: &'a Repository,
+    /// The registry.
     origin: SafeUrl,
+    /// What is asked for.
+    url: SafeUrl,
+    /// The media types that are understood.
+    accept: String,
+    /// The same in words: the tag or digest.
     reference: String,
     deadline: Instant,
     /// With which credentials it was asked so far.
@@ -239,14 +246,16 @@ impl Registry {
         repository: &'a Repository,
         reference: String,
     ) -> Result<Visit<'a>, RegistryError> {
-        let origin = self
-            .origin(repository.registry())
-            .ok_or_else(|| RegistryError::Url {
-                repository: repository.clone(),
-            })?;
+        let no_url = || RegistryError::Url {
+            repository: repository.clone(),
+        };
+        let origin = self.origin(repository.registry()).ok_or_else(no_url)?;
+        let path = format!("/v2/{}/manifests/{reference}", repository.path());
         Ok(Visit {
             repository,
+            url: origin.join(&path).map_err(|_| no_url())?,
             origin,
+            accept: MEDIA_TYPES.join(", "),
             reference,
             deadline: Instant::now() + self.deadline,
             asked: Asked::Anonymously,

@@ -5,6 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 
+use reqwest::header::HeaderValue;
+
 use super::*;
 
 /// Answers requests through a function from the head of a request to the whole text of an answer; an empty answer hangs up.
@@ -404,4 +406,18 @@ fn a_file_without_authorities_is_named() {
         );
     }
     std::fs::remove_file(&place).expect("removed");
+}
+
+#[tokio::test]
+async fn overload_that_outlasts_the_deadline_is_a_rate_limit() {
+    let server = Server::start(|_| reply(503, "Retry-After: 60\r\n", ""));
+    let error = client()
+        .send(&Request::get(server.url("/"), soon()))
+        .await
+        .expect_err("too long");
+    assert!(
+        matches!(&error, HttpError::RateLimited { retry_after: Some(wait), .. } if wait.as_secs() == 60),
+        "{error:?}"
+    );
+    assert_eq!(server.seen().len(), 1);
 }

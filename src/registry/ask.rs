@@ -5,7 +5,6 @@ use std::sync::PoisonError;
 use reqwest::header::{ACCEPT, HeaderValue, WWW_AUTHENTICATE};
 use tokio::time::Instant;
 use tracebloc_core::image::Repository;
-use tracebloc_core::manifest::MEDIA_TYPES;
 
 use super::allowance::Allowance;
 use super::challenge::{Bearer, Challenge};
@@ -15,11 +14,11 @@ use super::token::{Asker, Grant, header, pull_scope};
 use super::{Method, Registry, Visit};
 use crate::http::{Answer, Request};
 
-/// The largest manifest read: registries accept 4 MiB at most.
-const MANIFEST_LIMIT: usize = 8 * 1024 * 1024;
+/// The largest answer read: registries accept manifests of 4 MiB at most.
+const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
 impl Registry {
-    /// Asks for a manifest, with whatever authorization the registry wants. The answer may have any status.
+    /// Asks for what the visit is for, with whatever authorization the registry wants. The answer may have any status.
     pub(super) async fn ask(
         &self,
         visit: &mut Visit<'_>,
@@ -163,21 +162,17 @@ impl Registry {
     ) -> Result<Answer, RegistryError> {
         let Visit {
             repository,
-            origin,
-            reference,
+            url,
+            accept,
             deadline,
-            asked: _,
+            ..
         } = visit;
-        let url = origin
-            .join(&format!("/v2/{}/manifests/{reference}", repository.path()))
-            .map_err(|_| RegistryError::Url {
-                repository: (*repository).clone(),
-            })?;
+        let url = url.clone();
         let mut request = match method {
             Method::Head => Request::head(url, *deadline),
-            Method::Get => Request::get(url, *deadline).body_limit(MANIFEST_LIMIT),
+            Method::Get => Request::get(url, *deadline).body_limit(ANSWER_LIMIT),
         };
-        if let Ok(accept) = HeaderValue::try_from(MEDIA_TYPES.join(", ")) {
+        if let Ok(accept) = HeaderValue::try_from(accept.as_str()) {
             request = request.header(ACCEPT, accept);
         }
         if let Some(authorization) = authorization {

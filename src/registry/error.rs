@@ -11,6 +11,7 @@ use tracebloc_core::snapshot::{Gap, GapReason};
 
 use super::credentials::Trouble;
 use super::realm::RealmError;
+use super::tags::TagsError;
 use crate::error::chain;
 use crate::http::{Endpoint, HttpError, wait};
 
@@ -149,6 +150,14 @@ pub(crate) enum RegistryError {
         /// The cause.
         source: ManifestError,
     },
+    /// It served something that is no page of a list of tags, or led elsewhere for the next one.
+    #[error("the tags of `{}` at `{}` cannot be listed: {reason}", repository.path(), repository.registry())]
+    Tags {
+        /// The repository.
+        repository: Repository,
+        /// What is wrong.
+        reason: TagsError,
+    },
     /// Its token service answered without a token.
     #[error("the token service of `{}` gave no token for `{}`", repository.registry(), repository.path())]
     NoToken {
@@ -186,9 +195,10 @@ impl RegistryError {
                 Self::Budget { .. } => GapReason::Budget,
                 Self::Timeout { .. } => GapReason::Timeout,
                 Self::Unreachable { .. } | Self::Tls { .. } => GapReason::Unreachable,
-                Self::BadDigest { .. } | Self::Malformed { .. } | Self::Url { .. } => {
-                    GapReason::Malformed
-                }
+                Self::BadDigest { .. }
+                | Self::Malformed { .. }
+                | Self::Tags { .. }
+                | Self::Url { .. } => GapReason::Malformed,
                 Self::Failed { source, .. } => source.reason(),
                 Self::Status { .. } => GapReason::Failed,
             },
