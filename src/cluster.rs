@@ -5,6 +5,7 @@ mod list;
 mod nodes;
 mod pods;
 mod releases;
+mod secrets;
 mod workloads;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::context::{Context, Storage};
 pub(crate) use error::ClusterError;
 use list::Query;
 pub(crate) use releases::Revisions;
+pub(crate) use secrets::PullSecret;
 
 /// The Accept header that makes a list answer with metadata only.
 const METADATA_LIST: &str =

@@ -2,6 +2,7 @@
 //! nothing at all can be said does it fail.
 
 mod published;
+mod pull_secrets;
 mod scope;
 mod surroundings;
 
@@ -48,6 +49,8 @@ pub(crate) struct Request {
     pub(crate) use_cache: bool,
     /// Registries to ask over http.
     pub(crate) plain_http: Vec<String>,
+    /// Whether registries are asked with the pull secrets of what runs too.
+    pub(crate) use_pull_secrets: bool,
     /// Certificate authorities to trust beside the system's.
     pub(crate) roots: ExtraRoots,
     /// The most requests to each host of a registry.
@@ -147,6 +150,9 @@ pub(crate) async fn gather(
                     snapshot.pods.len()
                 )
             });
+            if request.use_pull_secrets {
+                pull_secrets::lend(&cluster, &registry, &snapshot, profile).await;
+            }
             published::observe(&registry, &mut snapshot, profile).await;
             ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
             for (registry, allowance) in registry.allowances() {

@@ -29,7 +29,7 @@ use error::Asked;
 use token::Tokens;
 
 pub(crate) use allowance::Allowance;
-pub(crate) use credentials::UserCredentials;
+pub(crate) use credentials::{Keyring, Trouble, UserCredentials};
 pub(crate) use error::RegistryError;
 
 /// How long one question may take, unless told otherwise.
@@ -208,6 +208,11 @@ impl Registry {
             return Err(visit.refusal(answer.status.as_u16()));
         }
         Ok(self.keep(repository, Some(digest), &answer)?.1)
+    }
+
+    /// Takes pull secrets into use, for one repository; `trouble` is why there may be more in them.
+    pub(crate) fn lend(&self, repository: Repository, keyring: Keyring, trouble: Option<Trouble>) {
+        self.keychain.lend(repository, keyring, trouble);
     }
 
     /// What each registry said of its limits, where it did.

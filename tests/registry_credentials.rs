@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tracebloc_bed::Tenant;
 use tracebloc_bed::cluster::Output;
-use tracebloc_bed::proxy::{Proxy, TokenGate};
+use tracebloc_bed::kubeconfig::{Kubeconfig, User};
+use tracebloc_bed::proxy::{Fault, Proxy, Rule, TokenGate};
+use tracebloc_bed::{Install, Tenant};
 
 use crate::support::{behind_a_proxy, command, image, parse};
 
@@ -22,6 +23,7 @@ const ROBOT: &str = "cm9ib3Q6aHVudGVyMg==";
 struct Desk<'a> {
     tenant: &'a Tenant<'static>,
     variables: Vec<(&'static str, PathBuf)>,
+    flags: Vec<&'static str>,
 }
 
 impl<'a> Desk<'a> {
@@ -29,6 +31,7 @@ impl<'a> Desk<'a> {
         Self {
             tenant,
             variables: Vec::new(),
+            flags: Vec::new(),
         }
     }
 
@@ -91,8 +94,14 @@ impl<'a> Desk<'a> {
         output
     }
 
+    /// With these flags from now on.
+    fn flags(mut self, flags: &[&'static str]) -> Self {
+        self.flags = flags.to_vec();
+        self
+    }
+
     fn report(&self) -> Value {
-        parse(&self.run(&[]))
+        parse(&self.run(&self.flags))
     }
 
     #[track_caller]
@@ -282,4 +291,119 @@ fn credentials_stay_with_their_registry() {
             .iter()
             .all(|request| request.header("authorization") != Some("Basic")),
     );
+}
+
+/// A tenant whose release has made the pull secret `<release>-regcred` for the proxy in front of the registry.
+fn with_pull_secret(name: &str) -> (Tenant<'static>, Proxy) {
+    let (tenant, proxy) = behind_a_proxy(name);
+    let mut release = Install::client(name, "1.9.28").set(format!(
+        "global.imageRegistry={}/{}",
+        proxy.host(),
+        tenant.namespace()
+    ));
+    for value in [
+        "create=true".to_owned(),
+        format!("server=http://{}", proxy.host()),
+        "username=robot".to_owned(),
+        format!("password={SECRET}"),
+        "email=robot@example.com".to_owned(),
+    ] {
+        release = release.set(format!("dockerRegistry.{value}"));
+    }
+    tenant.upgrade(&release).unwrap().success().unwrap();
+    tenant.wait_ready().unwrap();
+    proxy.require_token(TokenGate::for_user("robot", SECRET));
+    (tenant, proxy)
+}
+
+#[test]
+fn pull_secrets_are_used_where_the_user_says_so() {
+    let name = "credentials-pull";
+    let (tenant, proxy) = with_pull_secret(name);
+    let cluster = tenant.bed().cluster();
+    let secret = format!("{name}-regcred");
+    let without = Desk::new(&tenant);
+    assert!(without.refusal().contains("(asked without credentials)"));
+    let with = Desk::new(&tenant).flags(&["--use-pull-secrets"]);
+    with.is_let_in();
+
+    // The older type; a helper that a secret names is none of ours.
+    let replace = |kind: &str, member: &str, content: &Value| {
+        let object = json!({
+            "apiVersion": "v1", "kind": "Secret", "type": kind,
+            "metadata": {"name": secret, "namespace": tenant.namespace()},
+            "stringData": {member: content.to_string()},
+        });
+        let namespace = tenant.namespace();
+        let delete = ["delete", "secret", &secret, "--namespace", namespace];
+        cluster.kubectl(&delete).unwrap().success().unwrap();
+        let created = cluster.kubectl_with_input(&["create", "-f", "-"], &object.to_string());
+        created.unwrap().success().unwrap();
+    };
+    let entry = json!({"username": "robot", "password": SECRET});
+    let glob = proxy.host().replacen("127.", "*.", 1);
+    replace(
+        "kubernetes.io/dockercfg",
+        ".dockercfg",
+        &json!({glob: entry}),
+    );
+    with.is_let_in();
+    let helped = Desk::new(&tenant)
+        .helper("test", "exit 1")
+        .flags(&["--use-pull-secrets"]);
+    replace(
+        "kubernetes.io/dockerconfigjson",
+        ".dockerconfigjson",
+        &json!({"auths": {}, "credsStore": "test", "credHelpers": {proxy.host(): "test"}}),
+    );
+    assert!(helped.refusal().contains("(asked without credentials)"));
+    assert_eq!(helped.asked(), [""; 0], "a cluster starts no program");
+    // The right one is tried although the user's own comes first and is refused.
+    let path = format!("{}/{}", proxy.host(), tenant.namespace());
+    let wrong = json!({"username": "robot", "password": "wrong"});
+    replace(
+        "kubernetes.io/dockerconfigjson",
+        ".dockerconfigjson",
+        &json!({"auths": {path: wrong, proxy.host(): entry}}),
+    );
+    Desk::new(&tenant)
+        .docker(&json!({"auths": {proxy.host(): {"auth": "cm9ib3Q6d3Jvbmc="}}}))
+        .flags(&["--use-pull-secrets"])
+        .is_let_in();
+}
+
+#[test]
+fn a_pull_secret_that_may_not_be_read_is_told_and_the_rest_answered() {
+    let name = "credentials-forbidden";
+    let (tenant, gated) = with_pull_secret(name);
+    let cluster = tenant.bed().cluster();
+    let proxy = Proxy::before_api_server(cluster).unwrap();
+    let mut kubeconfig = Kubeconfig::new("bed", &proxy.url(), "", User::Nobody);
+    kubeconfig.authority = None;
+    let kubeconfig = cluster.write_kubeconfig(name, &kubeconfig).unwrap();
+    let mut desk = Desk::new(&tenant).flags(&["--use-pull-secrets"]);
+    desk.variables.push(("KUBECONFIG", kubeconfig));
+    desk.is_let_in();
+    let read = |part: &str| proxy.log().matching(&"GET".parse().unwrap(), part).len();
+    let secret = format!("/namespaces/{}/secrets/{name}-regcred", tenant.namespace());
+    assert_eq!(read(&secret), 1, "once for all workloads");
+
+    let forbidden = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure",
+        "reason": "Forbidden", "code": 403, "message": "secrets are forbidden",
+    });
+    proxy.break_with(Rule::new(
+        secret,
+        Fault::Answer {
+            status: 403,
+            headers: vec![("Content-Type", "application/json".to_owned())],
+            body: forbidden.to_string(),
+        },
+    ));
+    let message = desk.refusal();
+    let named = format!("the pull secret `{}/{name}-regcred`", tenant.namespace());
+    assert!(message.contains(&named), "{message}");
+    assert!(message.contains("forbidden"), "{message}");
+    gated.require_token(TokenGate::open());
+    desk.is_let_in();
 }

@@ -38,6 +38,9 @@ pub(crate) struct OutdatedArgs {
     /// Ask this registry over http; loopback hosts always are; repeatable
     #[arg(long, value_name = "HOST")]
     pub(crate) plain_http: Vec<String>,
+    /// Ask registries with the pull secrets of the running pods too, which takes the right to read them
+    #[arg(long)]
+    pub(crate) use_pull_secrets: bool,
     /// A file of certificate authorities (PEM) to trust for registries and chart repositories, beside those of the system
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,

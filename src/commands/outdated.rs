@@ -22,6 +22,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         only,
         devel,
         plain_http,
+        use_pull_secrets,
         ca_file,
         max_requests,
         output,
@@ -36,6 +37,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         repository: repo,
         use_cache: !no_cache,
         plain_http,
+        use_pull_secrets,
         roots: match ca_file {
             Some(path) => ExtraRoots::read(&path)?,
             None => ExtraRoots::default(),

@@ -64,12 +64,13 @@ impl Registry {
         // What a helper takes is not the registry's time.
         visit.deadline += begun.elapsed();
         visit.asked = match (credentials.is_empty(), trouble) {
-            (false, _) => Asked::Refused,
+            (false, trouble) => Asked::Refused(trouble.map(Box::new)),
             (true, Some(trouble)) => Asked::Without(Box::new(trouble)),
             (true, None) => Asked::Anonymously,
         };
         let mut refused = None;
-        for identity in credentials.iter().map(Some).chain([None]) {
+        let mut missing = None;
+        for (place, identity) in credentials.iter().map(Some).chain([None]).enumerate() {
             let status = match self.authorization(visit, challenges, identity).await? {
                 None => continue,
                 Some(Err(status)) => status,
@@ -77,13 +78,18 @@ impl Registry {
                     let answer = self.send(visit, method, Some(authorization)).await?;
                     match answer.status.as_u16() {
                         status @ (401 | 403) => status,
+                        // Some registries say so of what these credentials may not see, and other ones may.
+                        404 if place + 1 < credentials.len() => {
+                            missing = missing.or(Some(answer));
+                            continue;
+                        }
                         _ => return Ok(Ok(answer)),
                     }
                 }
             };
             refused = refused.or(Some(status));
         }
-        Ok(Err(refused.unwrap_or(401)))
+        Ok(missing.ok_or(refused.unwrap_or(401)))
     }
 
     /// The challenge that this repository will come with, by what others of its registry came with.

@@ -1,12 +1,15 @@
-//! Who we are to a registry: credentials of the user's own configuration files and of the helper programs that these name.
-//! Which files those are, the caller knows.
+//! Who we are to a registry: credentials of the user's own configuration files, of the helper programs that these name, and, where the
+//! user says so, of the cluster's pull secrets. Which files and secrets those are, the caller knows.
 
 mod config;
 mod helper;
 mod key;
+mod pull_secret;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +19,7 @@ use helper::Helpers;
 
 pub(crate) use config::{ConfigError, UserCredentials};
 pub(crate) use helper::HelperError;
+pub(crate) use pull_secret::Keyring;
 
 /// A text that cannot be printed.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -98,6 +102,14 @@ pub(crate) enum Trouble {
         /// The entry's name, as `host[:port][/path]`.
         key: String,
     },
+    /// A pull secret could not be had.
+    #[error("the pull secret `{secret}` cannot be used: {reason}")]
+    PullSecret {
+        /// It, as `NAMESPACE/NAME`.
+        secret: String,
+        /// Why not, without its content.
+        reason: String,
+    },
     /// A helper did not do its work.
     #[error(transparent)]
     Helper(#[from] HelperError),
@@ -117,6 +129,7 @@ pub(super) struct Held {
 pub(super) struct Keychain {
     user: UserCredentials,
     helpers: Helpers,
+    lent: Mutex<HashMap<Repository, (Keyring, Option<Trouble>)>>,
 }
 
 impl Keychain {
@@ -125,7 +138,14 @@ impl Keychain {
         Self {
             user,
             helpers: Helpers::default(),
+            lent: Mutex::default(),
         }
+    }
+
+    /// Adds pull secrets, for one repository.
+    pub(super) fn lend(&self, repository: Repository, keyring: Keyring, trouble: Option<Trouble>) {
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        lent.insert(repository, (keyring, trouble));
     }
 
     /// The credentials for a repository. It may start a helper, so it is for registries that ask who is there.
@@ -154,6 +174,11 @@ impl Keychain {
                 Some(Err(trouble)) => held.trouble = held.trouble.or(Some(trouble)),
                 None => {}
             }
+        }
+        let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((keyring, trouble)) = lent.get(repository) {
+            held.credentials.extend(keyring.all(repository));
+            held.trouble = held.trouble.or_else(|| trouble.clone());
         }
         held.trouble = held.trouble.or_else(|| self.user.trouble().cloned());
         held

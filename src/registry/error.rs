@@ -21,8 +21,8 @@ pub(crate) enum Asked {
     /// No credentials are known for the registry.
     #[default]
     Anonymously,
-    /// The known ones were refused, and then the anonymous request too.
-    Refused,
+    /// The known ones were refused, and then the anonymous request too; there may be others, which could not be had.
+    Refused(Option<Box<Trouble>>),
     /// There may be some, and they could not be had.
     Without(Box<Trouble>),
 }
@@ -31,7 +31,10 @@ impl fmt::Display for Asked {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anonymously => formatter.write_str("asked without credentials"),
-            Self::Refused => formatter.write_str("the stored credentials are refused"),
+            Self::Refused(None) => formatter.write_str("the stored credentials are refused"),
+            Self::Refused(Some(trouble)) => {
+                write!(formatter, "the stored credentials are refused; {trouble}")
+            }
             Self::Without(trouble) => write!(formatter, "asked without credentials: {trouble}"),
         }
     }

@@ -34,7 +34,7 @@ async fn a_refused_credential_does_not_hide_what_is_public() {
         matches!(
             &error,
             RegistryError::Unauthorized {
-                asked: Asked::Refused,
+                asked: Asked::Refused(None),
                 ..
             }
         ),
@@ -174,4 +174,57 @@ async fn an_identity_token_is_exchanged_or_else_used_as_the_password() {
         .await
         .expect_err("nothing helps");
     assert!(!format!("{error:?}").contains("identity"), "{error:?}");
+}
+
+/// Asks with pull secrets, each of one user with the password `p`.
+async fn with_pull_secrets(server: &Server, users: &[&str]) -> Result<Published, RegistryError> {
+    let registry = registry("{}");
+    let image = image(server, "a/b:c");
+    let mut keyring = Keyring::default();
+    for user in users {
+        let json = format!(
+            r#"{{"auths":{{"{}":{{"username":"{user}","password":"p"}}}}}}"#,
+            server.address
+        );
+        keyring
+            .add_config_json(json.as_bytes())
+            .expect("well-formed");
+    }
+    let trouble = Trouble::PullSecret {
+        secret: "edge/other".to_owned(),
+        reason: "forbidden".to_owned(),
+    };
+    registry.lend(image.repository().clone(), keyring, Some(trouble));
+    registry.published(&image).await
+}
+
+#[tokio::test]
+async fn all_pull_secrets_are_tried() {
+    // Basic credentials of `one` see nothing, of `two` are refused, of `three` are taken.
+    let server = Server::start(|head| match header_of(head, "authorization") {
+        Some("Basic b25lOnA=") => reply(404, "", ""),
+        Some("Basic dGhyZWU6cA==") => found(IMAGE),
+        _ => reply(401, "WWW-Authenticate: Basic realm=\"x\"\r\n", ""),
+    });
+    for users in [["one", "two", "three"], ["two", "one", "three"]] {
+        let published = with_pull_secrets(&server, &users).await;
+        assert!(published.is_ok(), "{users:?}: {published:?}");
+    }
+    let missing = with_pull_secrets(&server, &["one", "two"]).await;
+    assert!(
+        matches!(missing, Err(RegistryError::NotFound { .. })),
+        "what one of them sees counts: {missing:?}"
+    );
+    let refused = with_pull_secrets(&server, &["two"]).await;
+    let message = refused.expect_err("refused").to_string();
+    assert!(
+        message.contains("are refused; the pull secret `edge/other` cannot be used: forbidden"),
+        "{message}"
+    );
+    let none = with_pull_secrets(&server, &[]).await;
+    let message = none.expect_err("refused").to_string();
+    assert!(
+        message.contains("asked without credentials: the pull secret `edge/other`"),
+        "{message}"
+    );
 }
