@@ -150,6 +150,19 @@ fn a_helper_is_asked_once_for_the_registry_that_it_is_for() {
 }
 
 #[test]
+fn what_a_helper_takes_is_not_the_time_of_the_registry() {
+    let (tenant, proxy) = guarded("credentials-slow", TokenGate::for_user("robot", SECRET));
+    proxy.break_with(Rule::new("/v2/", Fault::Latency(Duration::from_secs(2))));
+    Desk::new(&tenant)
+        .docker(&json!({"credHelpers": {proxy.host(): "test"}}))
+        .helper(
+            "test",
+            r#"sleep 4; echo '{"Username":"robot","Secret":"hunter2"}'"#,
+        )
+        .is_let_in();
+}
+
+#[test]
 fn a_helper_is_not_started_where_nobody_asks() {
     let (tenant, _proxy) = behind_a_proxy("credentials-lazy");
     let desk = Desk::new(&tenant)

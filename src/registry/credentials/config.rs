@@ -92,12 +92,10 @@ struct Entry {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawConfig {
-    #[serde(default)]
-    auths: BTreeMap<String, RawAuth>,
-    #[serde(default)]
+    // Go programs write `null` for an empty map.
+    auths: Option<BTreeMap<String, RawAuth>>,
     creds_store: Option<String>,
-    #[serde(default)]
-    cred_helpers: BTreeMap<String, String>,
+    cred_helpers: Option<BTreeMap<String, String>>,
 }
 
 /// An entry of `auths`, which pull secrets have too.
@@ -124,6 +122,7 @@ impl ConfigFile {
             cred_helpers,
         } = serde_json::from_slice(bytes).map_err(malformed)?;
         let mut entries: Vec<Entry> = auths
+            .unwrap_or_default()
             .into_iter()
             .filter(|(_, auth)| !auth.is_empty())
             .map(|(name, auth)| Entry {
@@ -140,6 +139,7 @@ impl ConfigFile {
             entries,
             store: creds_store.filter(|name| !name.is_empty()),
             helpers: cred_helpers
+                .unwrap_or_default()
                 .into_iter()
                 .map(|(host, helper)| (key::normal(&host), helper))
                 .collect(),

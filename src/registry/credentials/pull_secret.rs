@@ -20,15 +20,15 @@ struct Key {
 
 #[derive(Deserialize)]
 struct ConfigJson {
-    #[serde(default)]
-    auths: BTreeMap<String, RawAuth>,
+    // Go programs write `null` for an empty map.
+    auths: Option<BTreeMap<String, RawAuth>>,
 }
 
 impl Keyring {
     /// Adds what a secret of the type `kubernetes.io/dockerconfigjson` holds.
     pub(crate) fn add_config_json(&mut self, bytes: &[u8]) -> Result<(), ConfigError> {
         let ConfigJson { auths } = serde_json::from_slice(bytes).map_err(malformed)?;
-        self.add(auths);
+        self.add(auths.unwrap_or_default());
         Ok(())
     }
 
@@ -188,6 +188,8 @@ mod tests {
         assert_eq!(users, ["u2", "u1", "u4", "u3"]);
         assert_eq!(keyring.all(&repository("quay.io/x")).len(), 1);
         assert_eq!(keyring.all(&repository("r.example/x")), []);
+        let empty = keyring.add_config_json(br#"{"auths":null}"#);
+        assert_eq!(empty, Ok(()));
     }
 
     #[test]

@@ -101,7 +101,9 @@ fn the_helper_of_a_registry_goes_before_the_one_for_all() {
     assert_eq!(helper("mysql"), HelperName::parse("hub"));
     assert_eq!(helper("ghcr.io/x"), HelperName::parse("desktop"));
     assert_eq!(helper("bad.example/x"), Err(HelperError::Name));
-    assert_eq!(parse("{}").helper(&repository("ghcr.io/x")), None);
+    for empty in ["{}", r#"{"auths":null,"credsStore":"","credHelpers":null}"#] {
+        assert_eq!(parse(empty).helper(&repository("ghcr.io/x")), None);
+    }
 }
 
 #[test]
