@@ -7,6 +7,7 @@ mod nodes;
 mod pods;
 mod protobuf;
 mod releases;
+mod secrets;
 mod workloads;
 
 use std::io::Read as _;
@@ -29,6 +30,7 @@ use crate::context::{Context, Storage};
 pub(crate) use error::ClusterError;
 use list::Query;
 pub(crate) use releases::{Listed, Revisions};
+pub(crate) use secrets::PullSecret;
 
 /// The Accept header that makes a list answer with metadata only.
 const METADATA_LIST: &str =

@@ -5,6 +5,7 @@ mod environment;
 mod error;
 mod kubeconfig;
 mod proxy;
+mod registries;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use tracebloc_core::name::Namespace;
 
 use crate::cli::{ConnectionArgs, Invocation};
-use crate::registry::DockerAuths;
+use crate::registry::UserCredentials;
 use crate::ui::Ui;
 
 pub(crate) use environment::Environment;
@@ -52,7 +53,7 @@ pub(crate) struct Context {
     /// Where release records are.
     pub(crate) storage: Storage,
     /// Registry credentials of the user.
-    pub(crate) auths: DockerAuths,
+    pub(crate) credentials: UserCredentials,
     /// Where copies of chart indexes are kept; `None` where there is no such place.
     pub(crate) cache: Option<PathBuf>,
     /// The time of the call.
@@ -86,7 +87,7 @@ impl Context {
             namespace,
             namespace_given,
             storage: environment.storage()?,
-            auths: docker_auths(&environment, ui),
+            credentials: registries::credentials(&environment, ui),
             cache: dirs::cache_dir().map(|directory| directory.join("kubectl-tracebloc")),
             now: Timestamp::now(),
             time_limit: request_timeout.map(|limit| TIME_LIMIT.max(limit + SLACK)),
@@ -101,25 +102,4 @@ impl Context {
             None => self.target.server.clone(),
         }
     }
-}
-
-/// The user's Docker configuration. A damaged one is told and passed over: most registries are asked anonymously anyway.
-fn docker_auths(environment: &Environment, ui: &Ui) -> DockerAuths {
-    let directory = environment
-        .get("DOCKER_CONFIG")
-        .map(PathBuf::from)
-        .or_else(|| dirs::home_dir().map(|home| home.join(".docker")));
-    let Some(path) = directory.map(|directory| directory.join("config.json")) else {
-        return DockerAuths::default();
-    };
-    let Ok(bytes) = std::fs::read(&path) else {
-        return DockerAuths::default();
-    };
-    DockerAuths::parse(&bytes).unwrap_or_else(|error| {
-        ui.note(&format!(
-            "warning: {} is not used: {error}; registries are asked without credentials",
-            path.display()
-        ));
-        DockerAuths::default()
-    })
 }

@@ -6,7 +6,7 @@ use tracebloc_core::name::Namespace;
 
 use crate::cluster::ClusterError;
 use crate::context::ContextError;
-use crate::http::HttpError;
+use crate::http::{HttpError, RootsError};
 
 /// How a run ended (DESIGN §3). Only these codes are ever used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,9 @@ pub(crate) enum Error {
     /// The HTTP client could not be made.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The certificate authorities that were given are of no use.
+    #[error(transparent)]
+    Roots(#[from] RootsError),
     /// The cluster did not answer what everything rests on.
     #[error("{asked} could not be read from {server}")]
     Cluster {
@@ -122,7 +125,7 @@ impl Error {
             }
             Self::Usage { .. } => Exit::Usage,
             Self::Context(error) if error.is_usage() => Exit::Usage,
-            Self::Context(_) | Self::Http(_) => Exit::Workstation,
+            Self::Context(_) | Self::Http(_) | Self::Roots(_) => Exit::Workstation,
             Self::Cluster { source, .. } => match source {
                 ClusterError::Unauthorized | ClusterError::Forbidden { .. } => Exit::Refused,
                 ClusterError::Credentials { .. } | ClusterError::Setup { .. } => Exit::Workstation,
@@ -156,7 +159,8 @@ impl Error {
             | Self::Output(_)
             | Self::Profile(_)
             | Self::Encode { .. }
-            | Self::Http(_) => Vec::new(),
+            | Self::Http(_)
+            | Self::Roots(_) => Vec::new(),
         }
     }
 }

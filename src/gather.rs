@@ -2,10 +2,12 @@
 //! nothing at all can be said does it fail.
 
 mod published;
+mod pull_secrets;
 mod scope;
 mod surroundings;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
@@ -21,7 +23,7 @@ use crate::charts::{Charts, IndexCache};
 use crate::cluster::{Cluster, ClusterError, Listed};
 use crate::context::Context;
 use crate::error::Error;
-use crate::http::HttpClient;
+use crate::http::{ExtraRoots, HttpClient};
 use crate::registry::{Registry, RegistryOptions};
 use crate::ui::Ui;
 
@@ -47,6 +49,12 @@ pub(crate) struct Request {
     pub(crate) use_cache: bool,
     /// Registries to ask over http.
     pub(crate) plain_http: Vec<String>,
+    /// Whether registries are asked with the pull secrets of what runs too.
+    pub(crate) use_pull_secrets: bool,
+    /// Certificate authorities to trust beside the system's.
+    pub(crate) roots: ExtraRoots,
+    /// The most requests to each host of a registry.
+    pub(crate) max_requests: Option<NonZeroU32>,
 }
 
 /// What was found out.
@@ -113,7 +121,7 @@ pub(crate) async fn gather(
         published: BTreeMap::new(),
         manifests: BTreeMap::new(),
     };
-    let http = HttpClient::new(deadline)?;
+    let http = HttpClient::new(request.roots.clone(), deadline)?;
     let sources = if request.question.chart {
         chart_sources(&mut snapshot, profile, request.repository.as_deref())
     } else {
@@ -126,10 +134,10 @@ pub(crate) async fn gather(
         .map(IndexCache::below);
     let charts = Charts::new(http.clone(), cache, context.now);
     let registry = Registry::new(
-        http,
+        http.limited(request.max_requests),
         RegistryOptions {
             plain_http: request.plain_http.clone(),
-            auths: context.auths.clone(),
+            credentials: context.credentials.clone(),
             ..RegistryOptions::default()
         },
     );
@@ -143,8 +151,14 @@ pub(crate) async fn gather(
                     snapshot.pods.len()
                 )
             });
+            if request.use_pull_secrets {
+                pull_secrets::lend(&cluster, &registry, &snapshot, profile).await;
+            }
             published::observe(&registry, &mut snapshot, profile).await;
             ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
+            for (registry, allowance) in registry.allowances() {
+                ui.detail(|| format!("{registry}: {allowance}"));
+            }
         }
     };
     let ((), observed) = join(images, chart_versions(&charts, sources)).await;

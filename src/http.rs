@@ -3,23 +3,29 @@
 //! The caller of [`HttpClient::new`] has installed rustls' process-wide crypto provider.
 
 mod address;
+mod budget;
 mod error;
+mod request;
+mod roots;
 mod safe_url;
 
 use std::net::IpAddr;
-use std::sync::OnceLock;
+use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::fmt::rfc2822;
-use reqwest::header::{
-    AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
 
 pub(crate) use address::Reach;
 pub(crate) use error::{Endpoint, HttpError, wait};
+pub(crate) use request::{Redirects, Request};
+pub(crate) use roots::{ExtraRoots, RootsError};
 pub(crate) use safe_url::SafeUrl;
+
+use budget::Budget;
 
 /// How we call ourselves.
 const USER_AGENT: &str = concat!("kubectl-tracebloc/", env!("CARGO_PKG_VERSION"));
@@ -33,77 +39,7 @@ const BACKOFF: [Duration; 2] = [Duration::from_millis(150), Duration::from_milli
 /// The most redirects followed for one request.
 const REDIRECT_LIMIT: usize = 5;
 
-/// The body cap of requests that set none: enough for tokens and error documents.
-const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
-
-/// Which redirects a request follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Redirects {
-    /// Any, without credentials where the host changes, but never from https to http nor to a link-local address.
-    Follow,
-    /// Only those within the same scheme, host and port.
-    SameOrigin,
-}
-
-/// A read-only request: all that this client sends may be repeated.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    method: Method,
-    url: SafeUrl,
-    headers: HeaderMap,
-    deadline: Instant,
-    body_limit: usize,
-    redirects: Redirects,
-}
-
-impl Request {
-    /// A GET that ends at `deadline`, retries and body included.
-    pub(crate) fn get(url: SafeUrl, deadline: Instant) -> Self {
-        Self::new(Method::GET, url, deadline)
-    }
-
-    /// A HEAD that ends at `deadline`, retries included.
-    pub(crate) fn head(url: SafeUrl, deadline: Instant) -> Self {
-        Self::new(Method::HEAD, url, deadline)
-    }
-
-    fn new(method: Method, url: SafeUrl, deadline: Instant) -> Self {
-        Self {
-            method,
-            url,
-            headers: HeaderMap::new(),
-            deadline,
-            body_limit: DEFAULT_BODY_LIMIT,
-            redirects: Redirects::Follow,
-        }
-    }
-
-    /// Adds a header.
-    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
-        self
-    }
-
-    /// Adds credentials, which never print and never reach another host.
-    pub(crate) fn authorization(self, mut value: HeaderValue) -> Self {
-        value.set_sensitive(true);
-        self.header(AUTHORIZATION, value)
-    }
-
-    /// Sets the most bytes of the decoded body.
-    pub(crate) fn body_limit(mut self, bytes: usize) -> Self {
-        self.body_limit = bytes;
-        self
-    }
-
-    /// Sets which redirects are followed.
-    pub(crate) fn redirects(mut self, redirects: Redirects) -> Self {
-        self.redirects = redirects;
-        self
-    }
-}
-
-/// What a server answered, with any status but 429.
+/// What a server answered, with any status but those of a rate limit.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The status.
@@ -153,19 +89,31 @@ impl Answer {
 pub(crate) struct HttpClient {
     proxied: reqwest::Client,
     direct: OnceLock<reqwest::Client>,
+    roots: ExtraRoots,
+    budget: Option<Arc<Budget>>,
     /// When the whole call has used up its time, whatever a single request may take.
     deadline: Option<Instant>,
 }
 
 impl HttpClient {
-    /// A client that uses the proxies of the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or of the system, and gives
-    /// no request more time than until `deadline`.
-    pub(crate) fn new(deadline: Option<Instant>) -> Result<Self, HttpError> {
+    /// A client that uses the proxies of the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or of the system, trusts these
+    /// authorities beside those of the system, and gives no request more time than until `deadline`.
+    pub(crate) fn new(roots: ExtraRoots, deadline: Option<Instant>) -> Result<Self, HttpError> {
         Ok(Self {
-            proxied: build(reqwest::Client::builder())?,
+            proxied: build(reqwest::Client::builder(), &roots)?,
             direct: OnceLock::new(),
+            roots,
+            budget: None,
             deadline,
         })
+    }
+
+    /// The same client with so many requests for each host, however they are counted elsewhere.
+    pub(crate) fn limited(&self, requests: Option<NonZeroU32>) -> Self {
+        Self {
+            budget: requests.map(|limit| Arc::new(Budget::new(limit))),
+            ..self.clone()
+        }
     }
 
     /// Sends a request. Connections cut off and the statuses 502, 503 and 504 are tried again, and so is 429 where the time that the
@@ -242,13 +190,17 @@ impl HttpClient {
             endpoint: endpoint.clone(),
             limit: request.body_limit,
         };
-        let mut response = self
+        if let Some(budget) = &self.budget {
+            budget.spend(&endpoint)?;
+        }
+        let mut sent = self
             .client_for(url)?
             .request(request.method.clone(), url.as_url().clone())
-            .headers(headers.clone())
-            .send()
-            .await
-            .map_err(wrap)?;
+            .headers(headers.clone());
+        if let Some(form) = &request.form {
+            sent = sent.body(form.expose().to_owned());
+        }
+        let mut response = sent.send().await.map_err(wrap)?;
         let status = response.status();
         let headers = response.headers().clone();
         let mut body = Vec::new();
@@ -280,13 +232,17 @@ impl HttpClient {
         if let Some(client) = self.direct.get() {
             return Ok(client);
         }
-        let client = build(reqwest::Client::builder().no_proxy())?;
+        let client = build(reqwest::Client::builder().no_proxy(), &self.roots)?;
         Ok(self.direct.get_or_init(|| client))
     }
 }
 
-fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, HttpError> {
+fn build(
+    builder: reqwest::ClientBuilder,
+    roots: &ExtraRoots,
+) -> Result<reqwest::Client, HttpError> {
     builder
+        .tls_certs_merge(roots.certificates())
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
@@ -297,9 +253,11 @@ fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, HttpError> 
         })
 }
 
+/// 429, and 503 where it says when to come back, which is how servers without 429 limit.
 fn refuse_rate_limit(answer: Answer) -> Result<Answer, HttpError> {
-    if answer.status == StatusCode::TOO_MANY_REQUESTS {
-        let retry_after = answer.retry_after();
+    let retry_after = answer.retry_after();
+    let is_overload = answer.status == StatusCode::SERVICE_UNAVAILABLE && retry_after.is_some();
+    if answer.status == StatusCode::TOO_MANY_REQUESTS || is_overload {
         Err(HttpError::RateLimited {
             endpoint: answer.endpoint,
             retry_after,

@@ -2,14 +2,16 @@
 //!
 //! The protocol is the OCI distribution specification with Docker's token authentication.
 
+mod allowance;
 mod ask;
 mod challenge;
 mod credentials;
 mod error;
 mod realm;
+mod tags;
 mod token;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,20 +20,23 @@ use sha2::Digest as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tracebloc_core::image::{Algorithm, Digest, ImageRef, Repository};
-use tracebloc_core::manifest::Manifest;
+use tracebloc_core::manifest::{MEDIA_TYPES, Manifest};
 
 use crate::http::{Answer, HttpClient, Reach, SafeUrl};
 use challenge::Bearer;
+use credentials::Keychain;
+use error::Asked;
 use token::Tokens;
 
-pub(crate) use credentials::DockerAuths;
-pub(crate) use error::{Asked, RegistryError};
+pub(crate) use allowance::Allowance;
+pub(crate) use credentials::{Keyring, Trouble, UserCredentials};
+pub(crate) use error::RegistryError;
 
 /// How long one question may take, unless told otherwise.
 pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The most questions at once to one registry.
-const IN_FLIGHT_LIMIT: usize = 16;
+const IN_FLIGHT_LIMIT: usize = 8;
 
 /// The header in which registries tell a manifest's digest.
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -42,7 +47,7 @@ pub(crate) struct RegistryOptions {
     /// Hosts asked over http, with a port or for all ports. Loopback hosts always are.
     pub(crate) plain_http: Vec<String>,
     /// The user's credentials.
-    pub(crate) auths: DockerAuths,
+    pub(crate) credentials: UserCredentials,
     /// How long one question may take, waiting for its turn not counted.
     pub(crate) deadline: Duration,
 }
@@ -51,7 +56,7 @@ impl Default for RegistryOptions {
     fn default() -> Self {
         Self {
             plain_http: Vec::new(),
-            auths: DockerAuths::default(),
+            credentials: UserCredentials::default(),
             deadline: DEFAULT_DEADLINE,
         }
     }
@@ -70,20 +75,32 @@ pub(crate) struct Published {
 #[derive(Debug)]
 pub(crate) struct Registry {
     http: HttpClient,
-    options: RegistryOptions,
+    plain_http: Vec<String>,
+    deadline: Duration,
+    keychain: Keychain,
     tokens: Tokens,
     /// By registry: the challenge that its manifests come with, so that the next repository needs no refusal first.
     challenges: Mutex<HashMap<String, Bearer>>,
     permits: Mutex<HashMap<String, Arc<Semaphore>>>,
     manifests: Mutex<HashMap<Digest, Manifest>>,
+    /// By registry: what it still takes from us, where it says so.
+    allowances: Mutex<BTreeMap<String, Allowance>>,
 }
 
 /// One question to one repository.
 struct Visit<'a> {
     repository: &'a Repository,
+    /// The registry.
     origin: SafeUrl,
+    /// What is asked for.
+    url: SafeUrl,
+    /// The media types that are understood.
+    accept: String,
+    /// The same in words: the tag or digest.
     reference: String,
     deadline: Instant,
+    /// With which credentials it was asked so far.
+    asked: Asked,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,13 +112,21 @@ enum Method {
 impl Registry {
     /// A client for all registries.
     pub(crate) fn new(http: HttpClient, options: RegistryOptions) -> Self {
+        let RegistryOptions {
+            plain_http,
+            credentials,
+            deadline,
+        } = options;
         Self {
             http,
-            options,
+            plain_http,
+            deadline,
+            keychain: Keychain::new(credentials),
             tokens: Tokens::default(),
             challenges: Mutex::default(),
             permits: Mutex::default(),
             manifests: Mutex::default(),
+            allowances: Mutex::default(),
         }
     }
 
@@ -116,8 +141,8 @@ impl Registry {
         let repository = image.repository();
         let semaphore = self.semaphore(repository);
         let _permit = permit(&semaphore).await;
-        let visit = self.visit(repository, reference)?;
-        let answer = self.ask(&visit, Method::Head).await?;
+        let mut visit = self.visit(repository, reference)?;
+        let answer = self.ask(&mut visit, Method::Head).await?;
         let digest = answer
             .header(CONTENT_DIGEST)
             .and_then(|digest| Digest::parse(digest).ok());
@@ -134,16 +159,15 @@ impl Registry {
                     media_type: media_type(&answer),
                 })
             }
-            (200..=299, None) | (400 | 404 | 405 | 501, _) => self.published_by_get(&visit).await,
-            (status, _) => Err(self.refusal(&visit, status)),
+            (200..=299, None) | (400 | 404 | 405 | 501, _) => self.published_by_get(visit).await,
+            (status, _) => Err(visit.refusal(status)),
         }
     }
 
-    async fn published_by_get(&self, visit: &Visit<'_>) -> Result<Published, RegistryError> {
-        let answer = self.ask(visit, Method::Get).await?;
-        let status = answer.status.as_u16();
+    async fn published_by_get(&self, mut visit: Visit<'_>) -> Result<Published, RegistryError> {
+        let answer = self.ask(&mut visit, Method::Get).await?;
         if !answer.status.is_success() {
-            return Err(self.refusal(visit, status));
+            return Err(visit.refusal(answer.status.as_u16()));
         }
         let announced = answer
             .header(CONTENT_DIGEST)
@@ -178,12 +202,23 @@ impl Registry {
         if let Some(manifest) = kept() {
             return Ok(manifest);
         }
-        let visit = self.visit(repository, digest.to_string())?;
-        let answer = self.ask(&visit, Method::Get).await?;
+        let mut visit = self.visit(repository, digest.to_string())?;
+        let answer = self.ask(&mut visit, Method::Get).await?;
         if !answer.status.is_success() {
-            return Err(self.refusal(&visit, answer.status.as_u16()));
+            return Err(visit.refusal(answer.status.as_u16()));
         }
         Ok(self.keep(repository, Some(digest), &answer)?.1)
+    }
+
+    /// Takes pull secrets into use, for one repository; `trouble` is why there may be more in them.
+    pub(crate) fn lend(&self, repository: Repository, keyring: Keyring, trouble: Option<Trouble>) {
+        self.keychain.lend(repository, keyring, trouble);
+    }
+
+    /// What each registry said of its limits, where it did.
+    pub(crate) fn allowances(&self) -> BTreeMap<String, Allowance> {
+        let allowances = self.allowances.lock();
+        allowances.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Checks, reads and keeps the manifest that an answer holds.
@@ -211,34 +246,24 @@ impl Registry {
         Ok((digest, manifest))
     }
 
-    /// The error for a status, with what credentials had to do with it.
-    fn refusal(&self, visit: &Visit<'_>, status: u16) -> RegistryError {
-        let auths = &self.options.auths;
-        let asked = if auths.credential(visit.repository).is_some() {
-            Asked::Refused
-        } else {
-            auths
-                .not_read(visit.repository)
-                .map_or(Asked::Anonymously, Asked::NotRead)
-        };
-        RegistryError::from_status(visit.repository, &visit.reference, status, asked)
-    }
-
     fn visit<'a>(
         &self,
         repository: &'a Repository,
         reference: String,
     ) -> Result<Visit<'a>, RegistryError> {
-        let origin = self
-            .origin(repository.registry())
-            .ok_or_else(|| RegistryError::Url {
-                repository: repository.clone(),
-            })?;
+        let no_url = || RegistryError::Url {
+            repository: repository.clone(),
+        };
+        let origin = self.origin(repository.registry()).ok_or_else(no_url)?;
+        let path = format!("/v2/{}/manifests/{reference}", repository.path());
         Ok(Visit {
             repository,
+            url: origin.join(&path).map_err(|_| no_url())?,
             origin,
+            accept: MEDIA_TYPES.join(", "),
             reference,
-            deadline: Instant::now() + self.options.deadline,
+            deadline: Instant::now() + self.deadline,
+            asked: Asked::Anonymously,
         })
     }
 
@@ -250,7 +275,7 @@ impl Registry {
             registry
         };
         let plain = SafeUrl::parse(&format!("http://{host}/")).ok()?;
-        let listed = self.options.plain_http.iter().any(|entry| {
+        let listed = self.plain_http.iter().any(|entry| {
             let entry = entry.trim_end_matches('/').to_ascii_lowercase();
             entry == registry || plain.as_url().host_str() == Some(entry.as_str())
         });
@@ -265,6 +290,13 @@ impl Registry {
         let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
         let semaphore = permits.entry(repository.registry().to_owned());
         Arc::clone(semaphore.or_insert_with(|| Arc::new(Semaphore::new(IN_FLIGHT_LIMIT))))
+    }
+}
+
+impl Visit<'_> {
+    /// The error for a status, with what credentials had to do with it.
+    fn refusal(&self, status: u16) -> RegistryError {
+        RegistryError::from_status(self.repository, &self.reference, status, self.asked.clone())
     }
 }
 

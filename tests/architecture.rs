@@ -204,8 +204,11 @@ fn the_core_does_no_input_and_output() {
     }
 }
 
+/// The one file that starts a process: credential helpers, which only the user's own configuration names.
+const HELPERS: &str = "src/registry/credentials/helper.rs";
+
 #[test]
-fn surroundings_are_read_in_one_place_and_no_process_is_started() {
+fn surroundings_are_read_and_processes_started_in_one_place() {
     let src = root().join("src");
     for path in sources(&src) {
         let code = code(&path);
@@ -222,9 +225,24 @@ fn surroundings_are_read_in_one_place_and_no_process_is_started() {
                 path.display()
             );
         }
+        assert_eq!(
+            code.contains("Command::new"),
+            path.ends_with(HELPERS),
+            "{} starts a process, or {HELPERS} none",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn only_the_users_own_configuration_names_a_helper() {
+    let src = root().join("src");
+    for path in sources(&src) {
+        let allowed = ["src/registry/credentials/config.rs", HELPERS];
         assert!(
-            !code.contains("Command::new"),
-            "{} starts a process",
+            !code(&path).contains("HelperName::parse")
+                || allowed.iter().any(|file| path.ends_with(file)),
+            "{} makes the name of a helper",
             path.display()
         );
     }

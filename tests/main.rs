@@ -16,4 +16,6 @@ mod outdated_faults;
 mod outdated_input;
 mod outdated_node;
 mod outdated_scope;
+mod registry_credentials;
+mod registry_requests;
 mod support;

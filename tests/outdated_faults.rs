@@ -7,20 +7,7 @@ use tracebloc_bed::kubeconfig::{Kubeconfig, User};
 use tracebloc_bed::proxy::{Fault, Proxy, Rule, TokenGate};
 use tracebloc_bed::{Install, Tenant};
 
-use crate::support::{codes, finding, image, install, installed, outdated, parse, run, tenant};
-
-/// A tenant whose images are asked for through a proxy.
-fn behind_a_proxy(name: &str) -> (Tenant<'static>, Proxy) {
-    let tenant = tenant(name);
-    let proxy = Proxy::before(&format!("http://{}", tenant.bed().registry().host())).unwrap();
-    let mirror = format!(
-        "global.imageRegistry={}/{}",
-        proxy.host(),
-        tenant.namespace()
-    );
-    install(&tenant, &Install::client(name, "1.9.28").set(mirror));
-    (tenant, proxy)
-}
+use crate::support::{behind_a_proxy, codes, finding, image, installed, outdated, parse, run};
 
 #[test]
 fn a_registry_that_fails_makes_its_images_unknown() {

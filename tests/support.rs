@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tracebloc_bed::cluster::Output;
+use tracebloc_bed::proxy::Proxy;
 use tracebloc_bed::{Bed, Helm, Install, Tenant};
 
 /// The product.
@@ -32,6 +33,19 @@ pub(crate) fn installed(name: &str, version: &str) -> Tenant<'static> {
 pub(crate) fn install(tenant: &Tenant<'_>, install: &Install<'_>) {
     tenant.install(install).unwrap().success().unwrap();
     tenant.wait_ready().unwrap();
+}
+
+/// A tenant whose images are asked for through a proxy.
+pub(crate) fn behind_a_proxy(name: &str) -> (Tenant<'static>, Proxy) {
+    let tenant = tenant(name);
+    let proxy = Proxy::before(&format!("http://{}", tenant.bed().registry().host())).unwrap();
+    let mirror = format!(
+        "global.imageRegistry={}/{}",
+        proxy.host(),
+        tenant.namespace()
+    );
+    install(&tenant, &Install::client(name, "1.9.28").set(mirror));
+    (tenant, proxy)
 }
 
 /// The product with these arguments, in an environment that holds nothing of the caller's.

@@ -16,7 +16,7 @@ use crate::report::{
 };
 use crate::snapshot::{Evidence, Gap, ObservedRelease, Snapshot};
 
-pub use digest::{Wanted, wanted_manifests, wanted_tags};
+pub use digest::{PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_tags};
 
 /// What to judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -68,6 +68,8 @@ pub enum GapReason {
     NotFound,
     /// The other side limits requests.
     RateLimited,
+    /// Our own limit on requests left none for it.
+    Budget,
     /// No connection: name, route, port or certificate.
     Unreachable,
     /// No answer in time.

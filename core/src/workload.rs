@@ -217,6 +217,9 @@ pub struct Pod {
     pub node: Option<String>,
     /// Its containers and init containers by name.
     pub containers: BTreeMap<String, PodContainer>,
+    /// The names of the Secrets that its images are pulled with, those of its service account included.
+    #[serde(default)]
+    pub pull_secrets: Vec<String>,
 }
 
 /// What one container of a pod runs.

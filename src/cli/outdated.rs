@@ -1,5 +1,7 @@
 //! `outdated`.
 
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
@@ -36,6 +38,15 @@ pub(crate) struct OutdatedArgs {
     /// Ask this registry over http; loopback hosts always are; repeatable
     #[arg(long, value_name = "HOST")]
     pub(crate) plain_http: Vec<String>,
+    /// Ask registries with the pull secrets of the running pods too, which takes the right to read them
+    #[arg(long)]
+    pub(crate) use_pull_secrets: bool,
+    /// A file of certificate authorities (PEM) to trust for registries and chart repositories, beside those of the system
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Send each host of a registry at most so many requests; what would take more is unknown
+    #[arg(long, value_name = "N")]
+    pub(crate) max_requests: Option<NonZeroU32>,
     /// The form of the answer
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: OutputFormat,

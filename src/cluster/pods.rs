@@ -47,6 +47,15 @@ struct PodSpec {
     init_containers: Vec<Named>,
     #[serde(default)]
     containers: Vec<Named>,
+    #[serde(default)]
+    image_pull_secrets: Vec<Referred>,
+}
+
+/// A reference to an object of the same namespace, whose name may be missing.
+#[derive(Deserialize)]
+struct Referred {
+    #[serde(default)]
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -144,6 +153,12 @@ fn read(pod: PodObject) -> Option<Pod> {
         workload,
         node: spec.node_name,
         containers,
+        pull_secrets: spec
+            .image_pull_secrets
+            .into_iter()
+            .map(|secret| secret.name)
+            .filter(|name| !name.is_empty())
+            .collect(),
     })
 }
 

@@ -8,6 +8,7 @@ use crate::cli::{Only, OutdatedArgs, OutputFormat};
 use crate::context::Context;
 use crate::error::{Error, Exit};
 use crate::gather::{self, Request, Scope};
+use crate::http::ExtraRoots;
 use crate::render;
 use crate::ui::Ui;
 
@@ -21,6 +22,9 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         only,
         devel,
         plain_http,
+        use_pull_secrets,
+        ca_file,
+        max_requests,
         output,
         no_headers,
         exit_code,
@@ -33,6 +37,12 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         repository: repo,
         use_cache: !no_cache,
         plain_http,
+        use_pull_secrets,
+        roots: match ca_file {
+            Some(path) => ExtraRoots::read(&path)?,
+            None => ExtraRoots::default(),
+        },
+        max_requests,
     };
     let gathered = {
         let _progress =

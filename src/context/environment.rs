@@ -98,14 +98,22 @@ impl Environment {
 }
 
 #[cfg(test)]
-impl<const N: usize> From<[(&str, &str); N]> for Environment {
-    fn from(variables: [(&str, &str); N]) -> Self {
+impl Environment {
+    /// An environment of these variables alone.
+    pub(super) fn from_pairs(variables: &[(&str, &str)]) -> Self {
         Self(
             variables
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
         )
+    }
+}
+
+#[cfg(test)]
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(variables: [(&str, &str); N]) -> Self {
+        Self::from_pairs(&variables)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,6 +113,14 @@ pub(crate) enum HttpError {
         /// How long it asks to wait, where it says so.
         retry_after: Option<Duration>,
     },
+    /// The server has had as many requests as we give it.
+    #[error("`{endpoint}` has had the {limit} requests of --max-requests")]
+    Budget {
+        /// Who would have been asked.
+        endpoint: Endpoint,
+        /// The most requests.
+        limit: NonZeroU32,
+    },
     /// The server answered with a status that is no success.
     #[error("`{endpoint}` answered with status {status}")]
     Status {
@@ -139,6 +148,7 @@ impl HttpError {
             | Self::Tls { .. }
             | Self::Interrupted { .. } => GapReason::Unreachable,
             Self::RateLimited { .. } => GapReason::RateLimited,
+            Self::Budget { .. } => GapReason::Budget,
             Self::Status { status: 401, .. } => GapReason::Unauthorized,
             Self::Status { status: 403, .. } => GapReason::Forbidden,
             Self::Status {

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
+
+use reqwest::header::HeaderValue;
 
 use super::*;
 
@@ -85,7 +87,7 @@ pub(crate) fn client() -> HttpClient {
     rustls::crypto::ring::default_provider()
         .install_default()
         .unwrap_or_default();
-    HttpClient::new(None).expect("a client")
+    HttpClient::new(ExtraRoots::default(), None).expect("a client")
 }
 
 fn soon() -> Instant {
@@ -322,7 +324,13 @@ async fn failures_to_connect_are_told_apart() {
     // A label longer than DNS allows fails in the resolver itself, without a question to a server.
     let url = SafeUrl::parse(&format!("http://{}.invalid/", "x".repeat(64))).expect("a URL");
     let direct = HttpClient {
-        proxied: build(reqwest::Client::builder().no_proxy()).expect("a client"),
+        budget: None,
+        roots: ExtraRoots::default(),
+        proxied: build(
+            reqwest::Client::builder().no_proxy(),
+            &ExtraRoots::default(),
+        )
+        .expect("a client"),
         direct: OnceLock::new(),
         deadline: None,
     };
@@ -331,4 +339,86 @@ async fn failures_to_connect_are_told_apart() {
         .await
         .expect_err("no such name");
     assert!(matches!(error, HttpError::Dns { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn every_request_counts_for_the_budget_of_its_host() {
+    let server = Server::scripted(&[&reply(503, "", ""), &reply(200, "", "well")]);
+    let other = Server::start(|_| reply(200, "", ""));
+    let client = client().limited(NonZeroU32::new(2));
+    let request = Request::get(server.url("/"), soon());
+    client.send(&request).await.expect("the second try");
+    let error = client.send(&request).await.expect_err("spent");
+    assert!(matches!(error, HttpError::Budget { .. }), "{error:?}");
+    assert!(error.to_string().contains(&server.address.to_string()));
+    assert_eq!(server.seen().len(), 2);
+    let elsewhere = Request::get(other.url("/"), soon());
+    client.send(&elsewhere).await.expect("another host");
+}
+
+#[tokio::test]
+async fn a_form_is_sent_once_to_its_own_server_and_cannot_be_printed() {
+    let server = Server::start(|head| {
+        if head.starts_with("POST /moved") {
+            reply(307, "Location: http://192.0.2.1/\r\n", "")
+        } else {
+            reply(200, "", "")
+        }
+    });
+    let form = |path: &str| Request::post_form(server.url(path), [("token", "hunter2")], soon());
+    assert!(!format!("{:?}", form("/")).contains("hunter2"));
+    client().send(&form("/")).await.expect("sent");
+    let head = server.seen()[0].to_ascii_lowercase();
+    assert!(head.starts_with("post / "), "{head}");
+    assert!(
+        head.contains("content-type: application/x-www-form-urlencoded"),
+        "{head}"
+    );
+    assert!(
+        head.contains(&format!("content-length: {}", "token=hunter2".len())),
+        "{head}"
+    );
+    let error = client().send(&form("/moved")).await.expect_err("elsewhere");
+    assert!(matches!(error, HttpError::Redirect { .. }), "{error:?}");
+}
+
+#[test]
+fn a_file_without_authorities_is_named() {
+    let place = std::env::temp_dir().join(format!("tracebloc-roots-{}", std::process::id()));
+    for (content, word) in [
+        (None, "cannot be read"),
+        (Some("no certificate"), "holds no certificate"),
+        (
+            Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+            "certificate 1",
+        ),
+        (
+            Some("-----BEGIN CERTIFICATE-----\n%%%%\n-----END CERTIFICATE-----\n"),
+            "certificate 1",
+        ),
+    ] {
+        if let Some(content) = content {
+            std::fs::write(&place, content).expect("a file");
+        }
+        let error = ExtraRoots::read(&place).expect_err(word).to_string();
+        assert!(
+            error.contains(word) && error.contains("--ca-file"),
+            "{error}"
+        );
+    }
+    std::fs::remove_file(&place).expect("removed");
+}
+
+#[tokio::test]
+async fn overload_that_outlasts_the_deadline_is_a_rate_limit() {
+    let server = Server::start(|_| reply(503, "Retry-After: 60\r\n", ""));
+    let error = client()
+        .send(&Request::get(server.url("/"), soon()))
+        .await
+        .expect_err("too long");
+    assert!(
+        matches!(&error, HttpError::RateLimited { retry_after: Some(wait), .. } if wait.as_secs() == 60),
+        "{error:?}"
+    );
+    assert_eq!(server.seen().len(), 1);
 }

@@ -3,24 +3,25 @@
 use std::sync::PoisonError;
 
 use reqwest::header::{ACCEPT, HeaderValue, WWW_AUTHENTICATE};
+use tokio::time::Instant;
 use tracebloc_core::image::Repository;
-use tracebloc_core::manifest::MEDIA_TYPES;
 
+use super::allowance::Allowance;
 use super::challenge::{Bearer, Challenge};
-use super::credentials::Credential;
-use super::error::RegistryError;
+use super::credentials::{Credential, Held};
+use super::error::{Asked, RegistryError};
 use super::token::{Asker, Grant, header, pull_scope};
 use super::{Method, Registry, Visit};
 use crate::http::{Answer, Request};
 
-/// The largest manifest read: registries accept 4 MiB at most.
-const MANIFEST_LIMIT: usize = 8 * 1024 * 1024;
+/// The largest answer read: registries accept manifests of 4 MiB at most.
+const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
 impl Registry {
-    /// Asks for a manifest, with whatever authorization the registry wants. The answer may have any status.
+    /// Asks for what the visit is for, with whatever authorization the registry wants. The answer may have any status.
     pub(super) async fn ask(
         &self,
-        visit: &Visit<'_>,
+        visit: &mut Visit<'_>,
         method: Method,
     ) -> Result<Answer, RegistryError> {
         let known = self.known_challenge(visit.repository);
@@ -38,26 +39,38 @@ impl Registry {
         }
         // Only another challenge than the one already answered gives another outcome.
         match refused {
-            Some(status) if known.as_ref() == Some(&challenges) => Err(self.refusal(visit, status)),
+            Some(status) if known.as_ref() == Some(&challenges) => Err(visit.refusal(status)),
             _ => {
                 self.remember(visit.repository, &challenges);
                 let outcome = self.ask_authorized(visit, method, &challenges).await?;
-                outcome.map_err(|status| self.refusal(visit, status))
+                outcome.map_err(|status| visit.refusal(status))
             }
         }
     }
 
-    /// Asks as the user and then as anyone, since a credential that has expired must not hide what is public. The status is that of the
+    /// Asks with each credential and then as anyone, since one that has expired must not hide what is public. The status is that of the
     /// first refusal.
     async fn ask_authorized(
         &self,
-        visit: &Visit<'_>,
+        visit: &mut Visit<'_>,
         method: Method,
         challenges: &[Challenge],
     ) -> Result<Result<Answer, u16>, RegistryError> {
-        let credential = self.options.auths.credential(visit.repository);
+        let begun = Instant::now();
+        let Held {
+            credentials,
+            trouble,
+        } = self.keychain.held(visit.repository).await;
+        // What a helper takes is not the registry's time.
+        visit.deadline += begun.elapsed();
+        visit.asked = match (credentials.is_empty(), trouble) {
+            (false, trouble) => Asked::Refused(trouble.map(Box::new)),
+            (true, Some(trouble)) => Asked::Without(Box::new(trouble)),
+            (true, None) => Asked::Anonymously,
+        };
         let mut refused = None;
-        for identity in credential.map(Some).into_iter().chain([None]) {
+        let mut missing = None;
+        for (place, identity) in credentials.iter().map(Some).chain([None]).enumerate() {
             let status = match self.authorization(visit, challenges, identity).await? {
                 None => continue,
                 Some(Err(status)) => status,
@@ -65,13 +78,18 @@ impl Registry {
                     let answer = self.send(visit, method, Some(authorization)).await?;
                     match answer.status.as_u16() {
                         status @ (401 | 403) => status,
+                        // Some registries say so of what these credentials may not see, and other ones may.
+                        404 if place + 1 < credentials.len() => {
+                            missing = missing.or(Some(answer));
+                            continue;
+                        }
                         _ => return Ok(Ok(answer)),
                     }
                 }
             };
             refused = refused.or(Some(status));
         }
-        Ok(Err(refused.unwrap_or(401)))
+        Ok(missing.ok_or(refused.unwrap_or(401)))
     }
 
     /// The challenge that this repository will come with, by what others of its registry came with.
@@ -101,9 +119,12 @@ impl Registry {
         let Visit {
             repository,
             origin,
-            reference: _,
             deadline,
+            ..
         } = visit;
+        if let Some(Credential::Registry(token)) = identity {
+            return Ok(Some(Ok(header("Bearer", token, repository)?)));
+        }
         if let Some(bearer) = bearer {
             let asker = Asker {
                 repository,
@@ -116,8 +137,8 @@ impl Registry {
                 Grant::Refused(status) => Ok(Some(Err(status))),
             };
         }
-        match identity {
-            Some(credential) => Ok(Some(Ok(header("Basic", &credential.basic(), repository)?))),
+        match identity.and_then(Credential::basic) {
+            Some(login) => Ok(Some(Ok(header("Basic", &login, repository)?))),
             None => Ok(None),
         }
     }
@@ -147,29 +168,38 @@ impl Registry {
     ) -> Result<Answer, RegistryError> {
         let Visit {
             repository,
-            origin,
-            reference,
+            url,
+            accept,
             deadline,
+            ..
         } = visit;
-        let url = origin
-            .join(&format!("/v2/{}/manifests/{reference}", repository.path()))
-            .map_err(|_| RegistryError::Url {
-                repository: (*repository).clone(),
-            })?;
+        let url = url.clone();
         let mut request = match method {
             Method::Head => Request::head(url, *deadline),
-            Method::Get => Request::get(url, *deadline).body_limit(MANIFEST_LIMIT),
+            Method::Get => Request::get(url, *deadline).body_limit(ANSWER_LIMIT),
         };
-        if let Ok(accept) = HeaderValue::try_from(MEDIA_TYPES.join(", ")) {
+        if let Ok(accept) = HeaderValue::try_from(accept.as_str()) {
             request = request.header(ACCEPT, accept);
         }
         if let Some(authorization) = authorization {
             request = request.authorization(authorization);
         }
-        self.http
+        let answer = self
+            .http
             .send(&request)
             .await
-            .map_err(|error| RegistryError::from_http(repository, error))
+            .map_err(|error| RegistryError::from_http(repository, error))?;
+        if let Some(told) = Allowance::of(&answer) {
+            let mut allowances = self
+                .allowances
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            allowances
+                .entry(repository.registry().to_owned())
+                .and_modify(|known| *known = known.least(told))
+                .or_insert(told);
+        }
+        Ok(answer)
     }
 }
 

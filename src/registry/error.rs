@@ -1,6 +1,7 @@
 //! Why a registry gave no answer that can be used. Every message names the registry and the repository.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use tracebloc_core::image::{Digest, Repository};
 use tracebloc_core::manifest::ManifestError;
 use tracebloc_core::snapshot::{Gap, GapReason};
 
-use super::credentials::NotRead;
+use super::credentials::Trouble;
 use super::realm::RealmError;
+use super::tags::TagsError;
 use crate::error::chain;
 use crate::http::{Endpoint, HttpError, wait};
 
@@ -19,18 +21,21 @@ pub(crate) enum Asked {
     /// No credentials are known for the registry.
     #[default]
     Anonymously,
-    /// The known ones were refused, and then the anonymous request too.
-    Refused,
-    /// There are some, and they were not used.
-    NotRead(NotRead),
+    /// The known ones were refused, and then the anonymous request too; there may be others, which could not be had.
+    Refused(Option<Box<Trouble>>),
+    /// There may be some, and they could not be had.
+    Without(Box<Trouble>),
 }
 
 impl fmt::Display for Asked {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anonymously => formatter.write_str("asked without credentials"),
-            Self::Refused => formatter.write_str("the stored credentials are refused"),
-            Self::NotRead(reason) => write!(formatter, "{reason}"),
+            Self::Refused(None) => formatter.write_str("the stored credentials are refused"),
+            Self::Refused(Some(trouble)) => {
+                write!(formatter, "the stored credentials are refused; {trouble}")
+            }
+            Self::Without(trouble) => write!(formatter, "asked without credentials: {trouble}"),
         }
     }
 }
@@ -71,6 +76,18 @@ pub(crate) enum RegistryError {
         endpoint: Endpoint,
         /// How long it asks to wait, where it says so.
         retry_after: Option<Duration>,
+    },
+    /// It has had as many requests as the user gives it.
+    #[error(
+        "`{endpoint}` is not asked about `{repository}`: it has had the {limit} requests of --max-requests"
+    )]
+    Budget {
+        /// The repository.
+        repository: Repository,
+        /// Who would have been asked.
+        endpoint: Endpoint,
+        /// The most requests.
+        limit: NonZeroU32,
     },
     /// No answer came in time.
     #[error("no answer from `{endpoint}` about `{repository}` within {:.1} s", limit.as_secs_f64())]
@@ -136,6 +153,14 @@ pub(crate) enum RegistryError {
         /// The cause.
         source: ManifestError,
     },
+    /// It served something that is no page of a list of tags, or led elsewhere for the next one.
+    #[error("the tags of `{}` at `{}` cannot be listed: {reason}", repository.path(), repository.registry())]
+    Tags {
+        /// The repository.
+        repository: Repository,
+        /// What is wrong.
+        reason: TagsError,
+    },
     /// Its token service answered without a token.
     #[error("the token service of `{}` gave no token for `{}`", repository.registry(), repository.path())]
     NoToken {
@@ -170,11 +195,13 @@ impl RegistryError {
                 Self::Denied { .. } => GapReason::Forbidden,
                 Self::NotFound { .. } => GapReason::NotFound,
                 Self::RateLimited { .. } => GapReason::RateLimited,
+                Self::Budget { .. } => GapReason::Budget,
                 Self::Timeout { .. } => GapReason::Timeout,
                 Self::Unreachable { .. } | Self::Tls { .. } => GapReason::Unreachable,
-                Self::BadDigest { .. } | Self::Malformed { .. } | Self::Url { .. } => {
-                    GapReason::Malformed
-                }
+                Self::BadDigest { .. }
+                | Self::Malformed { .. }
+                | Self::Tags { .. }
+                | Self::Url { .. } => GapReason::Malformed,
                 Self::Failed { source, .. } => source.reason(),
                 Self::Status { .. } => GapReason::Failed,
             },
@@ -198,6 +225,11 @@ impl RegistryError {
                 repository,
                 endpoint,
                 retry_after,
+            },
+            HttpError::Budget { endpoint, limit } => Self::Budget {
+                repository,
+                endpoint,
+                limit,
             },
             HttpError::Dns { ref endpoint, .. } | HttpError::Connect { ref endpoint, .. } => {
                 Self::Unreachable {

@@ -1,4 +1,5 @@
-use tracebloc_core::manifest::MEDIA_TYPES;
+mod credentials;
+mod tags;
 
 use super::realm::RealmError;
 use super::*;
@@ -15,12 +16,17 @@ fn image(server: &Server, path: &str) -> ImageRef {
     ImageRef::parse(&format!("{}/{path}", server.address)).expect("a reference")
 }
 
-fn registry(auths: &str) -> Registry {
-    let auths = DockerAuths::parse(auths.as_bytes()).expect("well-formed");
+/// A client with the credentials of this Docker configuration.
+fn registry(config: &str) -> Registry {
+    let mut credentials = UserCredentials::default();
+    let path = std::path::Path::new("/c/config.json");
+    credentials
+        .add(path, Ok(config.as_bytes().to_vec()))
+        .expect("well-formed");
     Registry::new(
         client(),
         RegistryOptions {
-            auths,
+            credentials,
             ..RegistryOptions::default()
         },
     )
@@ -178,7 +184,7 @@ async fn statuses_become_named_errors() {
 /// A registry with a token service of its own: `pull` is what the token service says to a request.
 fn guarded(grant: impl Fn(&str) -> String + Send + Sync + 'static) -> Server {
     Server::start(move |head| {
-        if head.starts_with("GET /token") {
+        if head.starts_with("GET /token") || head.starts_with("POST /token") {
             return grant(head);
         }
         if header_of(head, "authorization") == Some("Bearer good") {
@@ -232,95 +238,6 @@ async fn concurrent_questions_share_one_token_and_later_ones_need_no_refusal() {
             "GET /token?x=y&service=s&scope=repository%3Ac%3Apull "
         ),
         1
-    );
-}
-
-#[tokio::test]
-async fn a_refused_credential_does_not_hide_what_is_public() {
-    let server = guarded(|head| {
-        if header_of(head, "authorization").is_some() {
-            reply(403, "", "")
-        } else {
-            reply(200, "", r#"{"token":"good"}"#)
-        }
-    });
-    let auths = format!(
-        r#"{{"auths":{{"{}":{{"username":"u","password":"expired"}}}}}}"#,
-        server.address
-    );
-    registry(&auths)
-        .published(&image(&server, "a:b"))
-        .await
-        .expect("public");
-    assert_eq!(count(&server, "GET /token"), 2);
-
-    let closed = guarded(|_| reply(401, "", ""));
-    let auths = format!(
-        r#"{{"auths":{{"{}":{{"username":"u","password":"expired"}}}}}}"#,
-        closed.address
-    );
-    let error = registry(&auths)
-        .published(&image(&closed, "a:b"))
-        .await
-        .expect_err("closed");
-    assert!(
-        matches!(
-            &error,
-            RegistryError::Unauthorized {
-                asked: Asked::Refused,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
-    assert!(!format!("{error:?}").contains("expired"));
-}
-
-#[tokio::test]
-async fn basic_credentials_are_sent_only_where_they_are_asked_for() {
-    let server = Server::start(|head| match header_of(head, "authorization") {
-        Some("Basic dTpw") => found(IMAGE),
-        _ => reply(401, "WWW-Authenticate: Basic realm=\"x\"\r\n", ""),
-    });
-    let auths = format!(
-        r#"{{"auths":{{"{}/a":{{"auth":"dTpw"}}}}}}"#,
-        server.address
-    );
-    let registry = registry(&auths);
-    registry
-        .published(&image(&server, "a/b:c"))
-        .await
-        .expect("allowed");
-    assert_eq!(server.seen().len(), 2);
-    let error = registry
-        .published(&image(&server, "other/b:c"))
-        .await
-        .expect_err("no credentials");
-    assert!(
-        matches!(
-            error,
-            RegistryError::Unauthorized {
-                asked: Asked::Anonymously,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
-    assert_eq!(server.seen().len(), 3);
-}
-
-#[tokio::test]
-async fn a_helper_that_is_not_read_is_named() {
-    let server = Server::start(|_| reply(401, "WWW-Authenticate: Basic realm=\"x\"\r\n", ""));
-    let error = registry(r#"{"credsStore":"desktop"}"#)
-        .published(&image(&server, "a"))
-        .await
-        .expect_err("refused");
-    assert!(
-        error
-            .to_string()
-            .contains("credential helpers are not read yet"),
-        "{error}"
     );
 }
 
@@ -381,4 +298,52 @@ fn schemes_and_hosts_follow_the_registry() {
     ] {
         assert_eq!(registry.origin(name).expect(name).to_string(), origin);
     }
+}
+
+#[tokio::test]
+async fn only_so_many_questions_at_once_are_put_to_a_registry() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let (now, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let seen = Arc::clone(&most);
+    let server = Server::start(move |_| {
+        seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(50));
+        now.fetch_sub(1, Ordering::SeqCst);
+        found(IMAGE)
+    });
+    let registry = registry("{}");
+    let images: Vec<ImageRef> = (0..30)
+        .map(|number| image(&server, &format!("a:{number}")))
+        .collect();
+    let outcomes =
+        futures_util::future::join_all(images.iter().map(|image| registry.published(image))).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    let most = most.load(Ordering::SeqCst);
+    assert!((2..=IN_FLIGHT_LIMIT).contains(&most), "{most} at once");
+}
+
+#[tokio::test]
+async fn what_a_registry_says_of_its_limits_is_kept() {
+    let server = Server::start(|head| {
+        let left = if head.contains("/one") { 3 } else { 7 };
+        let digest = sha256(IMAGE);
+        let headers = format!(
+            "RateLimit-Limit: 10;w=3600\r\nratelimit-remaining: {left};w=3600\r\nDocker-Content-Digest: {digest}\r\n"
+        );
+        reply(200, &headers, "")
+    });
+    let registry = registry("{}");
+    assert!(registry.allowances().is_empty());
+    for tag in ["a:one", "a:two"] {
+        registry.published(&image(&server, tag)).await.expect(tag);
+    }
+    let told: Vec<String> = registry
+        .allowances()
+        .into_iter()
+        .map(|(registry, allowance)| format!("{registry}: {allowance}"))
+        .collect();
+    assert_eq!(
+        told,
+        [format!("{}: 3 of 10 pulls left in 1 h", server.address)]
+    );
 }

@@ -27,13 +27,16 @@ const MARGIN: Duration = Duration::from_secs(10);
 /// How long a failure is the answer to others who ask for the same token.
 const FAILURE_LIFETIME: Duration = Duration::from_secs(5);
 
+/// How we call ourselves where a token is exchanged.
+const CLIENT_ID: &str = "kubectl-tracebloc";
+
 /// What a token was asked for, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     realm: String,
     service: Option<String>,
     scope: String,
-    username: Option<String>,
+    credential: Option<Credential>,
 }
 
 /// What came of asking for a token.
@@ -92,12 +95,11 @@ impl Tokens {
             scope,
         } = challenge;
         let scope = scope.clone().unwrap_or_else(|| pull_scope(repository));
-        let username = credential.map(|credential| credential.username.clone());
         let key = Key {
             realm: realm.clone(),
             service: service.clone(),
             scope,
-            username,
+            credential: credential.cloned(),
         };
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,17 +180,38 @@ async fn fetch(
         .map(|service| ("service", service.as_str()));
     let scopes = key.scope.split_whitespace().map(|scope| ("scope", scope));
     let url = realm.with_query(service.chain(scopes));
-    let mut request = Request::get(url, deadline).redirects(Redirects::SameOrigin);
-    if let Some(credential) = credential {
-        request = request.authorization(header("Basic", &credential.basic(), repository)?);
-    }
-    let answer = http
-        .send(&request)
-        .await
-        .map_err(|error| RegistryError::from_http(repository, error))?;
+    let send = async |request: Request| {
+        http.send(&request)
+            .await
+            .map_err(|error| RegistryError::from_http(repository, error))
+    };
+    let login = credential.and_then(Credential::basic);
+    let exchanged = match credential {
+        Some(Credential::Identity { token, .. }) => {
+            let answer = send(exchange(&realm, key, token, deadline)).await?;
+            // Services that know no exchange say so in different ways; the user's name is another way in, where there is one.
+            let is_unknown = matches!(answer.status.as_u16(), 401 | 404 | 405);
+            (!is_unknown || login.is_none()).then_some(answer)
+        }
+        Some(Credential::Login(_) | Credential::Registry(_)) | None => None,
+    };
+    let answer = if let Some(answer) = exchanged {
+        answer
+    } else {
+        let mut request = Request::get(url, deadline).redirects(Redirects::SameOrigin);
+        if let Some(login) = login {
+            request = request.authorization(header("Basic", &login, repository)?);
+        }
+        send(request).await?
+    };
     let status = answer.status.as_u16();
-    if matches!(status, 400 | 401 | 403) {
-        return Ok((Grant::Refused(status), FAILURE_LIFETIME));
+    match (status, credential) {
+        (400 | 401 | 403, _) => return Ok((Grant::Refused(status), FAILURE_LIFETIME)),
+        // It has no exchange, and the identity token no other use.
+        (404 | 405, Some(Credential::Identity { .. })) => {
+            return Ok((Grant::Refused(401), FAILURE_LIFETIME));
+        }
+        _ => {}
     }
     let answer = answer
         .success()
@@ -216,6 +239,18 @@ async fn fetch(
         Grant::Token(Secret::new(token)),
         lifetime.saturating_sub(MARGIN),
     ))
+}
+
+/// The question to exchange an identity token (the OAuth form of Docker's token specification).
+fn exchange(realm: &SafeUrl, key: &Key, token: &Secret, deadline: Instant) -> Request {
+    let pairs = [
+        ("grant_type", "refresh_token"),
+        ("service", key.service.as_deref().unwrap_or_default()),
+        ("client_id", CLIENT_ID),
+        ("scope", &key.scope),
+        ("refresh_token", token.expose()),
+    ];
+    Request::post_form(realm.clone(), pairs, deadline)
 }
 
 /// An `Authorization` header. A token that is no header text counts as none.

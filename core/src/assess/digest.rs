@@ -4,6 +4,7 @@ mod advise;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::{Case, unknown};
 use crate::finding::{Code, Finding, Subject};
@@ -11,6 +12,7 @@ use crate::image::{Digest, ImageRef, Repository, RunningImage, RunningKind};
 use crate::manifest::{
     ContentVerdict, Document, Documents, Manifest, Need, Platform, Verdict, compare,
 };
+use crate::name::Namespace;
 use crate::profile::Profile;
 use crate::release::Release;
 use crate::report::{
@@ -31,17 +33,58 @@ pub struct Wanted {
     pub digest: Digest,
 }
 
+/// A Secret with which the kubelet pulls images.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PullSecretId {
+    /// The namespace of the pods that name it.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for PullSecretId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// By repository that is asked: the pull secrets of the pods that run something of it.
+pub fn wanted_pull_secrets(
+    snapshot: &Snapshot,
+    profile: &Profile,
+) -> BTreeMap<Repository, BTreeSet<PullSecretId>> {
+    let mut wanted: BTreeMap<Repository, BTreeSet<PullSecretId>> = BTreeMap::new();
+    each_running(snapshot, profile, |tag, pod, _| {
+        let secrets = pod.pull_secrets.iter().map(|name| PullSecretId {
+            namespace: pod.workload.namespace.clone(),
+            name: name.clone(),
+        });
+        let repository = tag.repository().clone();
+        wanted.entry(repository).or_default().extend(secrets);
+    });
+    wanted
+}
+
 /// The tags whose digests a judgement needs: each once, and only those of which something runs.
 pub fn wanted_tags(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<ImageRef> {
-    each_running(snapshot, profile)
-        .into_iter()
-        .map(|(tag, _, _)| tag)
-        .collect()
+    let mut tags = BTreeSet::new();
+    each_running(snapshot, profile, |tag, _, _| {
+        tags.insert(tag.clone());
+    });
+    tags
 }
 
 /// The manifests that a judgement needs next. Asking again after each answer comes to an end, since an answer is never asked for twice.
 pub fn wanted_manifests(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Wanted> {
-    each_running(snapshot, profile)
+    let mut running = BTreeSet::new();
+    each_running(snapshot, profile, |tag, pod, content| {
+        running.insert((
+            tag.clone(),
+            content.clone(),
+            platform_of(snapshot, pod).cloned(),
+        ));
+    });
+    running
         .into_iter()
         .filter_map(|(tag, running, platform)| {
             let published = snapshot.published.get(&tag)?.known()?;
@@ -57,12 +100,12 @@ pub fn wanted_manifests(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Want
         .collect()
 }
 
-/// Everything that runs and has a tag to be compared under.
+/// Visits everything that runs and has a tag to be compared under.
 fn each_running(
     snapshot: &Snapshot,
     profile: &Profile,
-) -> BTreeSet<(ImageRef, RunningImage, Option<Platform>)> {
-    let mut found = BTreeSet::new();
+    mut visit: impl FnMut(&ImageRef, &Pod, &RunningImage),
+) {
     for observed in &snapshot.releases {
         let Evidence::Known(release) = observed.current() else {
             continue;
@@ -71,16 +114,11 @@ fn each_running(
             let Some(tag) = &image.tag else { continue };
             for usage in &image.usages {
                 for (pod, running) in running_content(snapshot, usage) {
-                    found.insert((
-                        tag.clone(),
-                        running.clone(),
-                        platform_of(snapshot, pod).cloned(),
-                    ));
+                    visit(tag, pod, running);
                 }
             }
         }
     }
-    found
 }
 
 /// What is known of a repository that nothing was asked of.

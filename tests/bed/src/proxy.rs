@@ -16,7 +16,7 @@ use hyper::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::upgrade::OnUpgrade;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Identity};
@@ -67,6 +67,14 @@ impl Proxy {
         Self::start(upstream, client, None, None)
     }
 
+    /// As [`Proxy::before`], over TLS with a certificate of the cluster's authority.
+    pub fn before_over_tls(upstream: &str, cluster: &Cluster) -> io::Result<Self> {
+        let identity = identity(cluster)?;
+        let _context = runtime().enter();
+        let client = faithful().build().map_err(io::Error::other)?;
+        Self::start(upstream, client, None, Some(&identity))
+    }
+
     /// In front of the API server, on plain HTTP.
     ///
     /// A request without `Authorization` is the administrator's; one with a token is its owner's, because the API server would heed the
@@ -78,15 +86,7 @@ impl Proxy {
     /// As [`Proxy::before_api_server`], over TLS with a certificate of the cluster's authority: a kubeconfig of the cluster leads through
     /// the proxy when its server is [`Proxy::url`]. Client certificates are not asked for, hence their owners are the administrator here.
     pub fn before_api_server_over_tls(cluster: &Cluster) -> io::Result<Self> {
-        let authority = &cluster.control_plane().authority;
-        let pair = authority
-            .server("bed-proxy", &["127.0.0.1"])
-            .map_err(io::Error::other)?;
-        let identity = ServerIdentity {
-            certificate_pem: pair.certificate,
-            key_pem: pair.key,
-        };
-        Self::start_before_api_server(cluster, Some(&identity))
+        Self::start_before_api_server(cluster, Some(&identity(cluster)?))
     }
 
     fn start_before_api_server(
@@ -168,6 +168,18 @@ impl Proxy {
     }
 }
 
+/// What the proxy shows of itself over TLS.
+fn identity(cluster: &Cluster) -> io::Result<ServerIdentity> {
+    let authority = &cluster.control_plane().authority;
+    let pair = authority
+        .server("bed-proxy", &["127.0.0.1"])
+        .map_err(io::Error::other)?;
+    Ok(ServerIdentity {
+        certificate_pem: pair.certificate,
+        key_pem: pair.key,
+    })
+}
+
 /// A client that changes nothing on the way: it asks for no compression of its own and follows no redirection. It speaks HTTP/1.1, whose
 /// connections can become something else.
 fn faithful() -> ClientBuilder {
@@ -195,6 +207,18 @@ impl Connection for Passing {
     ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>> {
         Box::pin(async move {
             let entry = self.state.log.begin(&request);
+            let is_guarded = lock(&self.state.gate).is_some();
+            if is_guarded && request.method() == Method::POST && request.uri().path() == "/token" {
+                let form = request.into_body().collect().await?.to_bytes();
+                let form = String::from_utf8_lossy(&form).into_owned();
+                let response = lock(&self.state.gate)
+                    .as_mut()
+                    .map(|gate| gate.exchange(&form))
+                    .unwrap_or_default();
+                entry.status(response.status());
+                entry.finished();
+                return Ok(response.map(full));
+            }
             let refused = lock(&self.state.gate)
                 .as_mut()
                 .and_then(|gate| gate.refuse(&request));

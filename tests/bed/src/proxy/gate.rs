@@ -27,6 +27,8 @@ pub struct TokenGate {
     /// The name of the token's member in the service's answer.
     member: &'static str,
     credentials: Option<String>,
+    /// The identity token that the service exchanges, instead of credentials.
+    identity: Option<String>,
     /// The tokens that were issued, with their scopes.
     issued: BTreeMap<String, String>,
 }
@@ -48,6 +50,7 @@ impl TokenGate {
             scheme: Scheme::Bearer,
             member: "token",
             credentials: None,
+            identity: None,
             issued: BTreeMap::new(),
         }
     }
@@ -71,6 +74,14 @@ impl TokenGate {
         }
     }
 
+    /// Tokens for who has this identity token, by an exchange only.
+    pub fn exchanging(identity: &str) -> Self {
+        Self {
+            identity: Some(identity.to_owned()),
+            ..Self::open()
+        }
+    }
+
     /// Answers tokens as `access_token`, which some registries send alone.
     #[must_use]
     pub fn as_access_token(mut self) -> Self {
@@ -91,9 +102,10 @@ impl TokenGate {
             return (!is_known).then(|| refusal(Some(challenge)));
         }
         if request.uri().path() == "/token" {
-            let is_allowed = self.credentials.is_none() || is_known;
+            let is_allowed = self.identity.is_none() && (self.credentials.is_none() || is_known);
+            let query = request.uri().query().unwrap_or_default();
             return Some(if is_allowed {
-                self.issue(request)
+                self.issue(query)
             } else {
                 refusal(None)
             });
@@ -120,17 +132,40 @@ impl TokenGate {
         Some(refusal(Some(challenge)))
     }
 
-    fn issue<B>(&mut self, request: &Request<B>) -> Response<String> {
+    /// The answer to a form that was posted to the token service: a token for the identity token, else a refusal.
+    pub(super) fn exchange(&mut self, form: &str) -> Response<String> {
+        let Some(identity) = &self.identity else {
+            let mut response = refusal(None);
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            return response;
+        };
+        let is_given = |name: &str, expected: &str| values(form, name) == [expected];
+        if is_given("grant_type", "refresh_token")
+            && is_given("refresh_token", identity)
+            && is_given("service", "bed")
+        {
+            self.issue(form)
+        } else {
+            refusal(None)
+        }
+    }
+
+    /// A token for what a query or a form asks.
+    fn issue(&mut self, query: &str) -> Response<String> {
         let token = format!("bed-token-{}", self.issued.len());
-        let query = request.uri().query().unwrap_or_default();
-        let scopes: Vec<String> = Url::parse(&format!("http://bed/?{query}"))
-            .iter()
-            .flat_map(Url::query_pairs)
-            .filter_map(|(key, value)| (key == "scope").then(|| value.into_owned()))
-            .collect();
+        let scopes = values(query, "scope");
         self.issued.insert(token.clone(), scopes.join(" "));
         Response::new(json!({self.member: token, "expires_in": 60}).to_string())
     }
+}
+
+/// The values of a name in a query or a form.
+fn values(query: &str, name: &str) -> Vec<String> {
+    Url::parse(&format!("http://bed/?{query}"))
+        .iter()
+        .flat_map(Url::query_pairs)
+        .filter_map(|(key, value)| (key == name).then(|| value.into_owned()))
+        .collect()
 }
 
 fn refusal(challenge: Option<String>) -> Response<String> {

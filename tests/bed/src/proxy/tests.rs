@@ -230,3 +230,34 @@ fn a_gate_wants_its_own_token() {
     proxy.require_token(TokenGate::for_user("a", "b"));
     assert_eq!(get(&proxy, "/token").unwrap().0, 401);
 }
+
+#[test]
+fn a_gate_exchanges_the_identity_token_that_it_knows_and_no_other() {
+    let (_server, proxy) = beds();
+    let ask = |form: &'static str| {
+        block_on(async {
+            let client = Client::builder().no_proxy().build().unwrap();
+            let url = format!("{}/token", proxy.url());
+            let answer = client.post(url).body(form).send().await.unwrap();
+            answer.status().as_u16()
+        })
+    };
+    let right = "grant_type=refresh_token&service=bed&refresh_token=id&scope=repository%3Aa%3Apull";
+    proxy.require_token(TokenGate::exchanging("id"));
+    assert_eq!(ask(right), 200);
+    for wrong in [
+        "",
+        "grant_type=password&service=bed&refresh_token=id",
+        "grant_type=refresh_token&service=other&refresh_token=id",
+        "grant_type=refresh_token&service=bed&refresh_token=other",
+    ] {
+        assert_eq!(ask(wrong), 401, "{wrong}");
+    }
+    assert_eq!(
+        get(&proxy, "/token").unwrap().0,
+        401,
+        "nothing but an exchange"
+    );
+    proxy.require_token(TokenGate::open());
+    assert_eq!(ask(right), 405, "it knows no exchange");
+}
