@@ -14,7 +14,7 @@ pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exi
         connection,
         command,
     } = cli;
-    let context = Context::resolve(invocation, connection, ui)?;
+    let context = Context::resolve(invocation, connection, ui).await?;
     match command {
         Command::Outdated(args) => outdated::run(&context, ui, args).await,
     }

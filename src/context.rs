@@ -3,6 +3,7 @@
 mod certificate;
 mod environment;
 mod error;
+mod exec;
 mod kubeconfig;
 mod proxy;
 mod registries;
@@ -63,8 +64,8 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Resolves the call's surroundings, once.
-    pub(crate) fn resolve(
+    /// Resolves the call's surroundings, once. A credential plugin of the kubeconfig runs here.
+    pub(crate) async fn resolve(
         invocation: Invocation,
         connection: ConnectionArgs,
         ui: &Ui,
@@ -80,7 +81,10 @@ impl Context {
             Some(given) => given.0,
             None => Some(REQUEST_TIMEOUT),
         };
-        let target = Target::resolve(&environment, &connection, request_timeout)?;
+        let mut target = Target::resolve(&environment, &connection, request_timeout)?;
+        exec::authenticate(&mut target.config.auth_info)
+            .await
+            .map_err(|(command, source)| ContextError::Plugin { command, source })?;
         let namespace = Namespace::parse(&target.namespace).map_err(ContextError::Namespace)?;
         Ok(Self {
             invocation,

@@ -11,6 +11,7 @@ mod bed_proxy;
 mod docs;
 mod outdated_advice;
 mod outdated_chart;
+mod outdated_connection;
 mod outdated_digest;
 mod outdated_faults;
 mod outdated_input;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use tracebloc_core::name::NameError;
 
+use super::exec::PluginError;
+
 /// Why it could not be established which cluster to ask.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ContextError {
@@ -100,6 +102,14 @@ pub(crate) enum ContextError {
         /// The driver.
         driver: String,
     },
+    /// The kubeconfig's credential plugin gave no credentials.
+    #[error("the credential plugin `{command}` of the kubeconfig gave no credentials")]
+    Plugin {
+        /// Its program.
+        command: String,
+        /// Why.
+        source: PluginError,
+    },
     /// The pod's credentials could not be read.
     #[error("the in-cluster configuration could not be read")]
     InCluster {
@@ -146,6 +156,21 @@ impl ContextError {
                 vec!["unset HELM_DRIVER if the releases are in Secrets, Helm's default".to_owned()]
             }
             Self::AuthorityAndInsecure => vec!["leave one of the two out".to_owned()],
+            Self::Plugin {
+                source: PluginError::Missing { install_hint },
+                ..
+            } => install_hint
+                .iter()
+                .map(|hint| hint.split_whitespace().collect::<Vec<_>>().join(" "))
+                .chain(["install it, or choose another user with --user".to_owned()])
+                .collect(),
+            Self::Plugin {
+                source: PluginError::NoTerminal,
+                ..
+            } => vec!["run the command on a terminal, or log in first".to_owned()],
+            Self::Plugin { .. } => {
+                vec!["log in again; `kubectl auth whoami` shows whether kubectl can".to_owned()]
+            }
             Self::Unreadable { .. }
             | Self::Url { .. }
             | Self::File { .. }

@@ -1,11 +1,10 @@
 //! kubectl's rules for kubeconfigs and connection flags (client-go `clientcmd`, FACTS 4.2), where kube-rs differs from them (FACTS 4.3).
 
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::config::{AuthInfo, Cluster, ExecInteractiveMode, Kubeconfig};
+use kube::config::{AuthInfo, Cluster, Kubeconfig};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tracebloc_core::time::age;
@@ -203,11 +202,27 @@ fn read(path: &Path) -> Result<Kubeconfig, ContextError> {
     };
     // kube's own error may quote the file, which holds tokens; its place is enough.
     match Kubeconfig::read_from(path) {
-        Ok(kubeconfig) => Ok(kubeconfig),
+        Ok(mut kubeconfig) => {
+            // kube does this for all files but these (client-go's `GetAuthInfoFileReferences`).
+            let users = kubeconfig.auth_infos.iter_mut();
+            for plugin in users.filter_map(|user| user.auth_info.as_mut()?.exec.as_mut()) {
+                plugin.command = plugin.command.take().map(|command| relative(path, command));
+            }
+            Ok(kubeconfig)
+        }
         Err(kube::config::KubeconfigError::ReadConfig(source, _)) => {
             Err(unreadable(Box::new(source)))
         }
         Err(_) => Err(unreadable("it is not a kubeconfig in YAML".into())),
+    }
+}
+
+/// A program named by a path with a separator in it is relative to the kubeconfig; any other is looked for on the PATH.
+fn relative(kubeconfig: &Path, command: String) -> String {
+    let is_path = command.chars().any(std::path::is_separator);
+    match kubeconfig.parent() {
+        Some(folder) if is_path => folder.join(command).display().to_string(),
+        _ => command,
     }
 }
 
@@ -467,7 +482,7 @@ fn refuse_expired(user: &AuthInfo, name: &str) -> Result<(), ContextError> {
     }
 }
 
-/// Credential plugins get the cluster where they want it, and no terminal where there is none.
+/// Credential plugins get the cluster where they want it.
 fn prepare_exec(user: &mut AuthInfo, cluster: &Cluster) -> Result<(), ContextError> {
     let Some(exec) = &mut user.exec else {
         return Ok(());
@@ -477,9 +492,6 @@ fn prepare_exec(user: &mut AuthInfo, cluster: &Cluster) -> Result<(), ContextErr
             .try_into()
             .map_err(|_| ContextError::Data { what: "cluster" })?;
         exec.cluster = Some(info);
-    }
-    if !std::io::stdin().is_terminal() {
-        exec.interactive_mode = Some(ExecInteractiveMode::Never);
     }
     Ok(())
 }

@@ -123,12 +123,3 @@ fn no_kubeconfig_at_all_is_said() {
     let outcome = Target::resolve(&environment, &ConnectionArgs::default(), None);
     assert!(matches!(outcome, Err(ContextError::NoKubeconfig)));
 }
-
-#[test]
-fn exec_plugins_get_no_terminal_in_tests() {
-    let target = resolve("").unwrap();
-    assert!(matches!(
-        target.config.auth_info.exec.unwrap().interactive_mode,
-        Some(ExecInteractiveMode::Never)
-    ));
-}

@@ -27,6 +27,7 @@ pub mod request_log;
 pub mod runtime;
 pub mod tenant;
 pub mod tools;
+pub mod tunnel;
 
 pub use bed::{Bed, BedError};
 pub use cluster::{Cluster, Helm, Output, wait_until};
