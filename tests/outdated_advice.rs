@@ -172,3 +172,25 @@ fn a_release_that_hangs_for_long_is_rolled_back_by_the_advised_line() {
     let report = outdated(&tenant, &["--only", "chart"]);
     assert_eq!(report["releases"][0]["status"], "deployed", "{report:#}");
 }
+
+#[test]
+fn a_repository_with_credentials_in_its_url_is_advised_without_them() {
+    let tenant = tenant("advice-masked");
+    let url = tenant.repository().url();
+    let secret = url.replacen("http://", "http://reader:hunter2@", 1);
+    let with_credentials =
+        Install::client("advice-masked", "1.9.28").set(format!("autoUpgrade.repoUrl={secret}"));
+    install(&tenant, &with_credentials);
+    let report = outdated(&tenant, &["--only", "chart"]);
+    let behind = finding(&report, "chart-behind");
+    assert!(!report.to_string().contains("hunter2"), "{report:#}");
+    let message = behind["message"].as_str().unwrap();
+    assert!(message.contains("REPOSITORY_URL stands for"), "{message}");
+    for line in advice(behind) {
+        assert!(line.contains("--repo \"$REPOSITORY_URL\""), "{line}");
+        let line = format!("REPOSITORY_URL='{secret}'; {line}");
+        paste(&tenant, &line, Helm::Four).success().unwrap();
+    }
+    let report = outdated(&tenant, &["--only", "chart"]);
+    assert_eq!(report["releases"][0]["chart"]["state"], "current");
+}

@@ -80,11 +80,11 @@ pub(crate) fn stop() -> Result<(), Failure> {
     };
     fs::remove_file(&path)?;
     // The number may belong to another process by now: only our own program is told to end.
-    let command = fs::read(format!("/proc/{}/cmdline", daemon.process)).unwrap_or_default();
-    let is_ours = command
-        .split(|byte| *byte == 0)
-        .any(|argument| argument == b"serve");
-    if is_ours {
+    let shown = Command::new("ps")
+        .args(["-o", "command=", "-p", &daemon.process.to_string()])
+        .output()?;
+    let command = String::from_utf8_lossy(&shown.stdout).into_owned();
+    if command.split_whitespace().any(|word| word == "serve") {
         signal_group(daemon.process, "TERM");
         say("the bed of an earlier `make try` is stopped");
     }

@@ -135,3 +135,20 @@ pub fn is_ready(node: &Value) -> bool {
         .any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
     untainted && ready
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fake_nodes_say_the_version_that_is_built() {
+        let pins = include_str!("../tools/kubernetes/go.mod");
+        let pinned = pins
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes "))
+            .and_then(|rest| rest.split_whitespace().next())
+            .unwrap();
+        let said = format!("kubeletVersion: {pinned}\n");
+        assert!(STAGES[0].1.contains(&said), "{pinned} in stages/node.yaml");
+    }
+}
