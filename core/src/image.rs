@@ -6,6 +6,7 @@
 mod digest;
 mod name;
 mod running;
+mod version_tag;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use digest::{Algorithm, Digest};
 pub use name::{Repository, Tag};
 pub use running::{RunningImage, RunningKind};
+pub use version_tag::VersionTag;
 
 /// Why a text is no image reference, or no part of one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
