@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracebloc_core::name::Namespace;
 
+use crate::charts::{Repositories, RepositoriesError};
 use crate::cli::{ConnectionArgs, Invocation};
 use crate::registry::DockerAuths;
 use crate::ui::Ui;
@@ -47,6 +48,8 @@ pub(crate) struct Context {
     pub(crate) storage: Storage,
     /// Registry credentials of the user.
     pub(crate) auths: DockerAuths,
+    /// The chart repositories of the user, or why they are not known.
+    repositories: Result<Repositories, RepositoriesError>,
     /// Where copies of chart indexes are kept; `None` where there is no such place.
     pub(crate) cache: Option<PathBuf>,
     /// The time of the call.
@@ -79,10 +82,25 @@ impl Context {
             namespace_given,
             storage: environment.storage()?,
             auths: docker_auths(&environment, ui),
+            repositories: match environment.repositories_file() {
+                Some(path) => Repositories::read(&path),
+                None => Ok(Repositories::default()),
+            },
             cache: dirs::cache_dir().map(|directory| directory.join("kubectl-tracebloc")),
             now: Timestamp::now(),
             target,
         })
+    }
+
+    /// The chart repositories of the user, none where their file could not be read.
+    pub(crate) fn repositories(&self) -> &Repositories {
+        static NONE: Repositories = Repositories::none();
+        self.repositories.as_ref().unwrap_or(&NONE)
+    }
+
+    /// Why the chart repositories of the user are not known.
+    pub(crate) fn repositories_error(&self) -> Option<&RepositoriesError> {
+        self.repositories.as_ref().err()
     }
 
     /// The API server and the context, for messages.

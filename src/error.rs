@@ -101,6 +101,12 @@ pub(crate) enum Error {
         /// Releases that may have been meant, as NAMESPACE/NAME.
         similar: Vec<String>,
     },
+    /// `--repo` names neither a URL nor a repository of the user. The text is not repeated: it may be a password in the wrong place.
+    #[error("--repo takes a URL, or the name of a repository of `helm repo list`")]
+    NoRepository {
+        /// The names that there are.
+        known: Vec<String>,
+    },
     /// A namespace that was named does not exist.
     #[error("no namespace `{namespace}` in {server}")]
     NoNamespace {
@@ -120,7 +126,7 @@ impl Error {
             Self::Runtime(_) | Self::Profile(_) | Self::Encode { .. } | Self::Output(_) => {
                 Exit::Failed
             }
-            Self::Usage { .. } => Exit::Usage,
+            Self::Usage { .. } | Self::NoRepository { .. } => Exit::Usage,
             Self::Context(error) if error.is_usage() => Exit::Usage,
             Self::Context(_) | Self::Http(_) => Exit::Workstation,
             Self::Cluster { source, .. } => match source {
@@ -149,6 +155,10 @@ impl Error {
             Self::NoRelease { similar, .. } => {
                 vec![format!("did you mean {}?", similar.join(" or "))]
             }
+            Self::NoRepository { known } if known.is_empty() => {
+                vec!["Helm knows no repository here; add one with `helm repo add`".to_owned()]
+            }
+            Self::NoRepository { known } => vec![format!("there are: {}", known.join(", "))],
             Self::NoNamespace { .. } => {
                 vec!["list the namespaces with `kubectl get namespaces`".to_owned()]
             }

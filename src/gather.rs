@@ -1,6 +1,7 @@
 //! Asking everyone: the one place with concurrency. It fills a [`Snapshot`]; a question without an answer becomes a gap in it, and only where
 //! nothing at all can be said does it fail.
 
+mod charts;
 mod published;
 mod scope;
 mod surroundings;
@@ -9,13 +10,11 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
-use tracebloc_core::assess::source::{RepositorySource, repository};
 use tracebloc_core::assess::{Question, is_product};
-use tracebloc_core::name::ChartName;
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Release;
 use tracebloc_core::release::RevisionHead;
-use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedChart, ObservedRelease, Snapshot};
+use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedRelease, Snapshot};
 
 use crate::charts::{Charts, IndexCache};
 use crate::cluster::{Cluster, ClusterError};
@@ -109,12 +108,18 @@ pub(crate) async fn gather(
         unlisted: Vec::new(),
         nodes: BTreeMap::new(),
         charts: Vec::new(),
+        unread: Vec::new(),
         published: BTreeMap::new(),
         manifests: BTreeMap::new(),
     };
     let http = HttpClient::new()?;
-    let sources = if request.question.chart {
-        chart_sources(&mut snapshot, profile, request.repository.as_deref())
+    let wanted = if request.question.chart {
+        charts::wanted(
+            &mut snapshot,
+            context,
+            profile,
+            request.repository.as_deref(),
+        )?
     } else {
         Vec::new()
     };
@@ -123,7 +128,7 @@ pub(crate) async fn gather(
         .as_deref()
         .filter(|_| request.use_cache)
         .map(IndexCache::below);
-    let charts = Charts::new(http.clone(), cache, context.now);
+    let charts = Charts::new(http.clone(), cache, context.repositories(), context.now);
     let registry = Registry::new(
         http,
         RegistryOptions {
@@ -146,8 +151,8 @@ pub(crate) async fn gather(
             ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
         }
     };
-    let ((), observed) = join(images, chart_versions(&charts, sources)).await;
-    snapshot.charts = observed;
+    let ((), answers) = join(images, charts::ask(&charts, &wanted)).await;
+    charts::settle(&mut snapshot, answers);
     ui.detail(|| format!("{} requests to the API server", cluster.requests()));
     Ok(Gathered { snapshot, notes })
 }
@@ -189,54 +194,4 @@ async fn record(cluster: &Cluster, head: &RevisionHead) -> Evidence<Release> {
             Evidence::Unknown(error.gap(format!("the record of revision {}", head.revision)))
         }
     }
-}
-
-/// Chooses each release's repository, and lists each chart of each repository once.
-fn chart_sources(
-    snapshot: &mut Snapshot,
-    profile: &Profile,
-    flag: Option<&str>,
-) -> Vec<(RepositorySource, ChartName)> {
-    let mut sources: Vec<(RepositorySource, ChartName)> = Vec::new();
-    for observed in &mut snapshot.releases {
-        let Evidence::Known(release) = observed.current() else {
-            continue;
-        };
-        let Some(source) = repository(release, profile, flag) else {
-            continue;
-        };
-        let chart = release.chart.name.clone();
-        observed.repository = Some(source.reference.clone());
-        let is_known = sources
-            .iter()
-            .any(|(known, of)| known.reference.url == source.reference.url && *of == chart);
-        if !is_known {
-            sources.push((source, chart));
-        }
-    }
-    sources
-}
-
-async fn chart_versions(
-    charts: &Charts,
-    sources: Vec<(RepositorySource, ChartName)>,
-) -> Vec<ObservedChart> {
-    stream::iter(sources)
-        .map(|(source, chart)| async move {
-            let outcome = charts.versions(&source, &chart).await;
-            let asked = format!("the versions of chart {chart} in {}", source.reference.url);
-            let (index, observed_at) = match outcome {
-                Ok(confirmed) => (Evidence::Known(confirmed.index), Some(confirmed.at)),
-                Err(error) => (Evidence::Unknown(error.gap(asked)), None),
-            };
-            ObservedChart {
-                repository: source.reference,
-                chart,
-                index,
-                observed_at,
-            }
-        })
-        .buffered(QUESTIONS_AT_ONCE)
-        .collect()
-        .await
 }

@@ -5,6 +5,7 @@
 mod address;
 mod error;
 mod safe_url;
+mod tls;
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -20,6 +21,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 pub(crate) use address::Reach;
 pub(crate) use error::{Endpoint, HttpError, wait};
 pub(crate) use safe_url::SafeUrl;
+pub(crate) use tls::TlsOptions;
 
 /// How we call ourselves.
 const USER_AGENT: &str = concat!("kubectl-tracebloc/", env!("CARGO_PKG_VERSION"));
@@ -54,6 +56,7 @@ pub(crate) struct Request {
     deadline: Instant,
     body_limit: usize,
     redirects: Redirects,
+    credentials_everywhere: bool,
 }
 
 impl Request {
@@ -75,6 +78,7 @@ impl Request {
             deadline,
             body_limit: DEFAULT_BODY_LIMIT,
             redirects: Redirects::Follow,
+            credentials_everywhere: false,
         }
     }
 
@@ -93,6 +97,12 @@ impl Request {
     /// Sets the most bytes of the decoded body.
     pub(crate) fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
+        self
+    }
+
+    /// Lets credentials follow redirects to other hosts, where the user asks for exactly that.
+    pub(crate) fn credentials_everywhere(mut self, on: bool) -> Self {
+        self.credentials_everywhere = on;
         self
     }
 
@@ -153,14 +163,21 @@ impl Answer {
 pub(crate) struct HttpClient {
     proxied: reqwest::Client,
     direct: OnceLock<reqwest::Client>,
+    tls: TlsOptions,
 }
 
 impl HttpClient {
     /// A client that uses the proxies of the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or of the system.
     pub(crate) fn new() -> Result<Self, HttpError> {
+        Self::with_tls(TlsOptions::default())
+    }
+
+    /// The same with the user's TLS options for one server.
+    pub(crate) fn with_tls(tls: TlsOptions) -> Result<Self, HttpError> {
         Ok(Self {
-            proxied: build(reqwest::Client::builder())?,
+            proxied: build(tls.apply(reqwest::Client::builder()))?,
             direct: OnceLock::new(),
+            tls,
         })
     }
 
@@ -206,7 +223,7 @@ impl HttpClient {
             let target = target?;
             let same_origin = target.as_url().origin() == url.as_url().origin();
             check_redirect(request.redirects, &url, &target, same_origin)?;
-            if !same_origin {
+            if !same_origin && !request.credentials_everywhere {
                 headers.remove(AUTHORIZATION);
             }
             url = target;
@@ -268,7 +285,7 @@ impl HttpClient {
         if let Some(client) = self.direct.get() {
             return Ok(client);
         }
-        let client = build(reqwest::Client::builder().no_proxy())?;
+        let client = build(self.tls.apply(reqwest::Client::builder().no_proxy()))?;
         Ok(self.direct.get_or_init(|| client))
     }
 }

@@ -15,5 +15,6 @@ mod outdated_digest;
 mod outdated_faults;
 mod outdated_input;
 mod outdated_node;
+mod outdated_repositories;
 mod outdated_scope;
 mod support;

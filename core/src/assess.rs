@@ -14,7 +14,7 @@ use crate::report::{
     API_VERSION, ChartState, ContextReport, ImageFlag, ImageState, OutdatedReport, ReleaseReport,
     Summary, UnknownReason,
 };
-use crate::snapshot::{Evidence, Gap, ObservedRelease, Snapshot};
+use crate::snapshot::{Evidence, Gap, ObservedChart, ObservedRelease, RepositoryOrigin, Snapshot};
 
 pub use digest::{Wanted, wanted_manifests, wanted_tags};
 
@@ -74,6 +74,7 @@ pub fn outdated(snapshot: &Snapshot, profile: &Profile, question: Question) -> O
         findings.extend(found);
     }
     findings.extend(unanswered(snapshot));
+    findings.extend(workstation(snapshot));
     let summary = summarise(&releases);
     OutdatedReport {
         api_version: API_VERSION.to_owned(),
@@ -136,6 +137,39 @@ fn unanswered(snapshot: &Snapshot) -> Vec<Finding> {
             )
         })
         .collect()
+}
+
+/// What the user's own configuration would have told: files that could not be read, and repositories in them that did not answer.
+fn workstation(snapshot: &Snapshot) -> Vec<Finding> {
+    let told = |code, gap: &Gap| {
+        Finding::new(
+            code,
+            Subject::default(),
+            format!("{}: {}", gap.asked, gap.message),
+        )
+    };
+    let unread = snapshot
+        .unread
+        .iter()
+        .map(|gap| told(Code::ConfigurationUnread, gap));
+    // Of a repository that a release is held against, the release itself tells.
+    let is_held_against = |chart: &ObservedChart| {
+        snapshot.releases.iter().any(|observed| {
+            observed
+                .repository
+                .as_ref()
+                .is_some_and(|repository| repository.is_same(&chart.repository))
+        })
+    };
+    let unanswered = snapshot
+        .charts
+        .iter()
+        .filter(|chart| {
+            chart.repository.origin == RepositoryOrigin::User && !is_held_against(chart)
+        })
+        .filter_map(|chart| chart.index.gap())
+        .map(|gap| told(Code::RepositoryUnanswered, gap));
+    unread.chain(unanswered).collect()
 }
 
 fn summarise(releases: &[ReleaseReport]) -> Summary {

@@ -69,6 +69,10 @@ codes! {
     ChartVersionUnlisted = "chart-version-unlisted", Info;
     /// It is not known which versions of the chart are published.
     ChartUnknown = "chart-unknown", Warning;
+    /// A chart repository of the user's `repositories.yaml` did not answer, so that it could not be taken into account.
+    RepositoryUnanswered = "repository-unanswered", Warning;
+    /// A configuration file of the user could not be read, so that what it says is not taken into account.
+    ConfigurationUnread = "configuration-unread", Warning;
     /// The newest revision failed: its objects may be a mixture of two chart versions.
     ReleaseFailed = "release-failed", Danger;
     /// An operation holds the release, or was killed while it did; Helm refuses an upgrade until it is rolled back.

@@ -18,7 +18,7 @@ use document::{Document, Entry, Root};
 const HINT_LIMIT: usize = 5;
 
 /// The versions of one chart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChartIndex {
     /// Its versions, newest first.

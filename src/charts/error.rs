@@ -1,5 +1,8 @@
 //! Why the versions of a chart are unknown.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use tracebloc_core::index::IndexError;
 use tracebloc_core::snapshot::{Gap, GapReason};
 
@@ -7,7 +10,7 @@ use crate::error::chain;
 use crate::http::{Endpoint, HttpError};
 
 /// Why the versions of a chart are unknown.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ChartsError {
     /// The repository is no URL.
     #[error("the repository is not a URL")]
@@ -27,6 +30,27 @@ pub(crate) enum ChartsError {
         /// Who said so.
         endpoint: Endpoint,
     },
+    /// A file that the user's entry names could not be read.
+    #[error("{what} `{}` could not be read", path.display())]
+    File {
+        /// What it should hold.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Arc<std::io::Error>,
+    },
+    /// A file that the user's entry names does not hold what it should.
+    #[error("{what} `{}` is not in PEM, or does not belong to its key", path.display())]
+    Pem {
+        /// What it should hold.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The user's entry names a client certificate or its key, and not the other.
+    #[error("its entry needs both a certFile and a keyFile, and has only one of them")]
+    HalfIdentity,
     /// No answer.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -36,6 +60,13 @@ pub(crate) enum ChartsError {
 }
 
 impl ChartsError {
+    pub(super) fn no_pem(what: &'static str, path: &Path) -> Self {
+        Self::Pem {
+            what,
+            path: path.to_owned(),
+        }
+    }
+
     /// The same as a gap in a snapshot.
     pub(crate) fn gap(&self, asked: impl Into<String>) -> Gap {
         Gap {
@@ -44,7 +75,12 @@ impl ChartsError {
                 Self::Oci | Self::Scheme { .. } => GapReason::Unsupported,
                 Self::Http(error) => error.reason(),
                 Self::Index(IndexError::ChartAbsent { .. }) => GapReason::NotFound,
-                Self::Url | Self::NotModified { .. } | Self::Index(_) => GapReason::Malformed,
+                Self::File { .. } => GapReason::Failed,
+                Self::Url
+                | Self::NotModified { .. }
+                | Self::Pem { .. }
+                | Self::HalfIdentity
+                | Self::Index(_) => GapReason::Malformed,
             },
             message: chain(self),
         }

@@ -21,8 +21,8 @@ pub(crate) struct OutdatedArgs {
     /// Only releases whose labels match (those given to `helm install --labels`)
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub(crate) selector: Option<String>,
-    /// The chart repository to compare with, instead of the one that each release names
-    #[arg(long, value_name = "URL")]
+    /// The chart repository to compare with, by URL or by its name in `helm repo list`, instead of the one that each release names
+    #[arg(long, value_name = "REPOSITORY")]
     pub(crate) repo: Option<String>,
     /// Do not read or keep a copy of the chart repository's index
     #[arg(long)]

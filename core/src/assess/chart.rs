@@ -216,7 +216,7 @@ fn behind(
         report.current,
         counted(behind, "version"),
     );
-    let message = if repository.masked {
+    let message = if repository.masked && repository.name.is_none() {
         format!("{message} (REPOSITORY_URL stands for the repository's URL with its credentials)")
     } else {
         message
@@ -225,7 +225,7 @@ fn behind(
     let advice = if case.observed.newest.status.is_pending() {
         Vec::new()
     } else {
-        vec![case.advisor.upgrade(id, &report.name, repository, latest)]
+        case.advisor.upgrade(id, &report.name, repository, latest)
     };
     Finding::new(Code::ChartBehind, case.subject(), message)
         .advise(advice)

@@ -85,6 +85,7 @@ impl Proxy {
         let identity = ServerIdentity {
             certificate_pem: pair.certificate,
             key_pem: pair.key,
+            client_authority_pem: None,
         };
         Self::start_before_api_server(cluster, Some(&identity))
     }

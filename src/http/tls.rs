@@ -1,0 +1,40 @@
+//! What a server's certificate is held against, and by which certificate we are known, where the user says so for one server.
+
+use std::fmt;
+
+use reqwest::{Certificate, ClientBuilder, Identity};
+
+/// The user's TLS options for one server.
+#[derive(Clone, Default)]
+pub(crate) struct TlsOptions {
+    /// The authorities that are trusted in place of the system's.
+    pub(crate) authorities: Option<Vec<Certificate>>,
+    /// The client's certificate and key.
+    pub(crate) identity: Option<Identity>,
+    /// True if the server's certificate is not checked.
+    pub(crate) insecure: bool,
+}
+
+impl fmt::Debug for TlsOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TlsOptions")
+            .field("authorities", &self.authorities.as_ref().map(Vec::len))
+            .field("identity", &self.identity.is_some())
+            .field("insecure", &self.insecure)
+            .finish()
+    }
+}
+
+impl TlsOptions {
+    /// A client under construction with these options.
+    pub(super) fn apply(&self, mut builder: ClientBuilder) -> ClientBuilder {
+        if let Some(authorities) = &self.authorities {
+            builder = builder.tls_certs_only(authorities.iter().cloned());
+        }
+        if let Some(identity) = &self.identity {
+            builder = builder.identity(identity.clone());
+        }
+        builder.tls_danger_accept_invalid_certs(self.insecure)
+    }
+}
