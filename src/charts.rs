@@ -1,7 +1,8 @@
-//! Chart repositories: the versions of charts, by HTTP, with a copy that is asked about instead of fetched again.
+//! Chart repositories: the versions of charts, by HTTP, with a copy that is asked about instead of fetched again, and in registries.
 
 mod cache;
 mod error;
+mod oci;
 mod repositories;
 
 use jiff::Timestamp;
@@ -15,9 +16,11 @@ use tracebloc_core::name::ChartName;
 use tracebloc_core::snapshot::{Evidence, ObservedChart, RepositoryOrigin};
 
 use crate::http::{HttpClient, Request, SafeUrl};
+use crate::registry::Registry;
 
 pub(crate) use cache::IndexCache;
 pub(crate) use error::ChartsError;
+pub(crate) use oci::{Details, is_plain_http};
 pub(crate) use repositories::{Repositories, RepositoriesError};
 
 /// How long one repository may take, unless told otherwise (DESIGN §6 "Time is bounded").
@@ -30,6 +33,7 @@ const INDEX_LIMIT: usize = 100 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Charts<'context> {
     http: HttpClient,
+    registry: &'context Registry,
     cache: Option<IndexCache>,
     repositories: &'context Repositories,
     now: Timestamp,
@@ -39,12 +43,14 @@ impl<'context> Charts<'context> {
     /// A client; without a cache every index is fetched whole.
     pub(crate) fn new(
         http: HttpClient,
+        registry: &'context Registry,
         cache: Option<IndexCache>,
         repositories: &'context Repositories,
         now: Timestamp,
     ) -> Self {
         Self {
             http,
+            registry,
             cache,
             repositories,
             now,
@@ -57,6 +63,14 @@ impl<'context> Charts<'context> {
         source: &RepositorySource,
         charts: &[ChartName],
     ) -> Vec<ObservedChart> {
+        if source.is_oci() {
+            // There a chart is a repository of its own, so that there is one chart.
+            let outcome = self.tags(source).await;
+            return charts
+                .iter()
+                .map(|chart| self.observed(source, chart, outcome.clone()))
+                .collect();
+        }
         let body = self.index(source, charts).await;
         charts
             .iter()
@@ -171,9 +185,6 @@ impl<'context> Charts<'context> {
 
 /// The index of a repository: Helm appends the file's name to the path and leaves the query alone (FACTS 7.1).
 fn index_url(repository: &str) -> Result<SafeUrl, ChartsError> {
-    if repository.starts_with("oci://") {
-        return Err(ChartsError::Oci);
-    }
     let mut url = url::Url::parse(repository).map_err(|_| ChartsError::Url)?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(ChartsError::Scheme {

@@ -113,11 +113,20 @@ pub(crate) async fn gather(
         manifests: BTreeMap::new(),
     };
     let http = HttpClient::new()?;
+    let registry = Registry::new(
+        http.clone(),
+        RegistryOptions {
+            plain_http: request.plain_http.clone(),
+            auths: context.auths.clone(),
+            ..RegistryOptions::default()
+        },
+    );
     let wanted = if request.question.chart {
         charts::wanted(
             &mut snapshot,
             context,
             profile,
+            &registry,
             request.repository.as_deref(),
         )?
     } else {
@@ -128,15 +137,8 @@ pub(crate) async fn gather(
         .as_deref()
         .filter(|_| request.use_cache)
         .map(IndexCache::below);
-    let charts = Charts::new(http.clone(), cache, context.repositories(), context.now);
-    let registry = Registry::new(
-        http,
-        RegistryOptions {
-            plain_http: request.plain_http.clone(),
-            auths: context.auths.clone(),
-            ..RegistryOptions::default()
-        },
-    );
+    let charts = Charts::new(http, &registry, cache, context.repositories(), context.now);
+    let kubernetes = snapshot.kubernetes.known().cloned();
     let images = async {
         if request.question.digest {
             surroundings::observe(&cluster, &mut snapshot, profile).await;
@@ -151,7 +153,11 @@ pub(crate) async fn gather(
             ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
         }
     };
-    let ((), answers) = join(images, charts::ask(&charts, &wanted)).await;
+    let ((), answers) = join(
+        images,
+        charts::ask(&charts, &wanted, &request.question, kubernetes.as_ref()),
+    )
+    .await;
     charts::settle(&mut snapshot, answers);
     ui.detail(|| format!("{} requests to the API server", cluster.requests()));
     Ok(Gathered { snapshot, notes })

@@ -7,6 +7,7 @@ mod challenge;
 mod credentials;
 mod error;
 mod realm;
+mod tags;
 mod token;
 
 use std::collections::HashMap;
@@ -82,8 +83,30 @@ pub(crate) struct Registry {
 struct Visit<'a> {
     repository: &'a Repository,
     origin: SafeUrl,
+    section: Section,
+    /// What is asked for in the section: a tag or digest, or the query of a list.
     reference: String,
     deadline: Instant,
+}
+
+impl Visit<'_> {
+    /// The path of the question's URL, with its query.
+    fn path(&self) -> String {
+        let repository = self.repository.path();
+        match self.section {
+            Section::Manifests => format!("/v2/{repository}/manifests/{}", self.reference),
+            Section::Blobs => format!("/v2/{repository}/blobs/{}", self.reference),
+            Section::Tags => format!("/v2/{repository}/tags/list?{}", self.reference),
+        }
+    }
+}
+
+/// What a repository is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Manifests,
+    Blobs,
+    Tags,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -221,7 +244,11 @@ impl Registry {
                 .not_read(visit.repository)
                 .map_or(Asked::Anonymously, Asked::NotRead)
         };
-        RegistryError::from_status(visit.repository, &visit.reference, status, asked)
+        let reference = match visit.section {
+            Section::Manifests | Section::Blobs => &visit.reference,
+            Section::Tags => "tags",
+        };
+        RegistryError::from_status(visit.repository, reference, status, asked)
     }
 
     fn visit<'a>(
@@ -237,6 +264,7 @@ impl Registry {
         Ok(Visit {
             repository,
             origin,
+            section: Section::Manifests,
             reference,
             deadline: Instant::now() + self.options.deadline,
         })

@@ -37,6 +37,11 @@ impl<'facts> Advisor<'facts> {
             update.word(name);
             before.push(update.0);
             line.word(&format!("{name}/{chart}"));
+        } else if repository.url.starts_with("oci://") {
+            line.word(&repository.url);
+            if repository.plain_http {
+                line.flag("--plain-http");
+            }
         } else {
             line.word(chart);
             if repository.masked {

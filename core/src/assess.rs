@@ -15,11 +15,13 @@ use crate::report::{
     Summary, UnknownReason,
 };
 use crate::snapshot::{Evidence, Gap, ObservedChart, ObservedRelease, RepositoryOrigin, Snapshot};
+use crate::version::Constraint;
 
+pub use chart::wanted_details;
 pub use digest::{Wanted, wanted_manifests, wanted_tags};
 
 /// What to judge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// Whether chart drift is asked for.
     pub chart: bool,
@@ -27,6 +29,8 @@ pub struct Question {
     pub digest: bool,
     /// Whether prereleases of the chart count.
     pub prereleases: Prereleases,
+    /// The range in which newer versions of the chart count.
+    pub constraint: Option<Constraint>,
 }
 
 /// Whether prereleases count as newer versions.
@@ -42,7 +46,7 @@ pub enum Prereleases {
 struct Case<'facts> {
     snapshot: &'facts Snapshot,
     profile: &'facts Profile,
-    question: Question,
+    question: &'facts Question,
     advisor: Advisor<'facts>,
     observed: &'facts ObservedRelease,
 }
@@ -57,7 +61,7 @@ impl Case<'_> {
 }
 
 /// Judges a snapshot: what is behind, and why.
-pub fn outdated(snapshot: &Snapshot, profile: &Profile, question: Question) -> OutdatedReport {
+pub fn outdated(snapshot: &Snapshot, profile: &Profile, question: &Question) -> OutdatedReport {
     let mut releases = Vec::new();
     let mut findings = Vec::new();
     for observed in &snapshot.releases {

@@ -105,6 +105,9 @@ pub struct RepositoryRef {
     /// Its name in the user's `repositories.yaml`, where it has an entry there.
     #[serde(default)]
     pub name: Option<String>,
+    /// True if it is a registry that is asked over http, which Helm has to be told.
+    #[serde(default)]
+    pub plain_http: bool,
     /// Who named it.
     pub origin: RepositoryOrigin,
 }

@@ -8,6 +8,7 @@ use tracebloc_core::snapshot::{Gap, GapReason};
 
 use crate::error::chain;
 use crate::http::{Endpoint, HttpError};
+use crate::registry::RegistryError;
 
 /// Why the versions of a chart are unknown.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -15,9 +16,9 @@ pub(crate) enum ChartsError {
     /// The repository is no URL.
     #[error("the repository is not a URL")]
     Url,
-    /// The repository is an OCI registry.
-    #[error("OCI chart repositories are not read by this version; name an HTTP one with --repo")]
-    Oci,
+    /// A registry's URL has credentials in it.
+    #[error("credentials for a registry come from the Docker configuration, not from its URL")]
+    OciCredentials,
     /// The URL's scheme is not for repositories.
     #[error("a chart repository is asked over http or https, not `{scheme}`")]
     Scheme {
@@ -54,6 +55,15 @@ pub(crate) enum ChartsError {
     /// No answer.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// No answer of a registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// More versions that do not fit than are looked into.
+    #[error("none of its {looked_into} newest versions fits, and more are not looked into")]
+    NoneFits {
+        /// How many were looked into.
+        looked_into: usize,
+    },
     /// No index.
     #[error("{0}")]
     Index(#[from] IndexError),
@@ -69,10 +79,13 @@ impl ChartsError {
 
     /// The same as a gap in a snapshot.
     pub(crate) fn gap(&self, asked: impl Into<String>) -> Gap {
+        let asked = asked.into();
         Gap {
-            asked: asked.into(),
             reason: match self {
-                Self::Oci | Self::Scheme { .. } => GapReason::Unsupported,
+                Self::Registry(error) => return error.gap(asked),
+                Self::Scheme { .. } | Self::OciCredentials | Self::NoneFits { .. } => {
+                    GapReason::Unsupported
+                }
                 Self::Http(error) => error.reason(),
                 Self::Index(IndexError::ChartAbsent { .. }) => GapReason::NotFound,
                 Self::File { .. } => GapReason::Failed,
@@ -82,6 +95,7 @@ impl ChartsError {
                 | Self::HalfIdentity
                 | Self::Index(_) => GapReason::Malformed,
             },
+            asked,
             message: chain(self),
         }
     }

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use tracebloc_core::name::{NameError, Namespace, ReleaseName};
+use tracebloc_core::version::Constraint;
 
 use super::OutputFormat;
 
@@ -33,6 +34,9 @@ pub(crate) struct OutdatedArgs {
     /// Count prereleases of the chart too
     #[arg(long)]
     pub(crate) devel: bool,
+    /// Count only chart versions in this range, such as `~1.9` or `>=1.9.40 <2`
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    pub(crate) constraint: Option<Constraint>,
     /// Ask this registry over http; loopback hosts always are; repeatable
     #[arg(long, value_name = "HOST")]
     pub(crate) plain_http: Vec<String>,

@@ -3,6 +3,7 @@
 use tracebloc_core::assess::{self, Prereleases, Question};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::report::OutdatedReport;
+use tracebloc_core::version::Constraint;
 
 use crate::cli::{Only, OutdatedArgs, OutputFormat};
 use crate::context::Context;
@@ -20,13 +21,14 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         no_cache,
         only,
         devel,
+        constraint,
         plain_http,
         output,
         no_headers,
         exit_code,
     } = args;
     let profile = Profile::client()?;
-    let question = question(&only, devel)?;
+    let question = question(&only, devel, constraint)?;
     let request = Request {
         scope: Scope::new(context, releases, all_namespaces, selector)?,
         question,
@@ -42,7 +44,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
     for note in &gathered.notes {
         ui.note(note);
     }
-    let report = assess::outdated(&gathered.snapshot, &profile, question);
+    let report = assess::outdated(&gathered.snapshot, &profile, &request.question);
     let text = match output {
         OutputFormat::Table => {
             render::outdated::table(&report, &ui.styles(), render::Detail::Short, !no_headers)
@@ -57,7 +59,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
     Ok(exit(&report, exit_code))
 }
 
-fn question(only: &[Only], devel: bool) -> Result<Question, Error> {
+fn question(only: &[Only], devel: bool, constraint: Option<Constraint>) -> Result<Question, Error> {
     if only.contains(&Only::Image) {
         return Err(Error::Usage {
             message:
@@ -75,6 +77,7 @@ fn question(only: &[Only], devel: bool) -> Result<Question, Error> {
         } else {
             Prereleases::WhereInstalled
         },
+        constraint,
     })
 }
 

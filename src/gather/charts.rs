@@ -1,8 +1,11 @@
 //! What chart repositories publish: each is asked once for all charts that it may have.
 
+mod details;
+
 use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _};
+use tracebloc_core::assess::Question;
 use tracebloc_core::assess::source::{RepositorySource, choose, repositories};
 use tracebloc_core::name::{ChartName, ReleaseId};
 use tracebloc_core::profile::Profile;
@@ -10,11 +13,14 @@ use tracebloc_core::release::Release;
 use tracebloc_core::snapshot::{
     Evidence, ObservedChart, RepositoryOrigin, RepositoryRef, Snapshot,
 };
+use tracebloc_core::version::Version;
 
 use super::QUESTIONS_AT_ONCE;
-use crate::charts::Charts;
+use crate::charts::{Charts, is_plain_http};
 use crate::context::Context;
 use crate::error::Error;
+use crate::registry::Registry;
+use details::Needs;
 
 /// A release, and where newer versions of its chart may be.
 pub(super) struct Wanted {
@@ -33,6 +39,7 @@ pub(super) fn wanted(
     snapshot: &mut Snapshot,
     context: &Context,
     profile: &Profile,
+    registry: &Registry,
     flag: Option<&str>,
 ) -> Result<Vec<Wanted>, Error> {
     let user = context.repositories().named();
@@ -51,15 +58,26 @@ pub(super) fn wanted(
         .releases
         .iter()
         .filter_map(|observed| observed.current().known())
-        .map(|release| Wanted {
-            release: release.clone(),
-            candidates: repositories(release, profile, flag, &user),
+        .map(|release| {
+            let mut candidates = repositories(release, profile, flag, &user);
+            for source in candidates.iter_mut().filter(|source| source.is_oci()) {
+                source.reference.plain_http = is_plain_http(registry, source);
+            }
+            Wanted {
+                release: release.clone(),
+                candidates,
+            }
         })
         .collect())
 }
 
 /// Asks the strong candidates of every release, and the profile's repository only for those where none of them counts.
-pub(super) async fn ask(charts: &Charts<'_>, wanted: &[Wanted]) -> Answers {
+pub(super) async fn ask(
+    charts: &Charts<'_>,
+    wanted: &[Wanted],
+    question: &Question,
+    kubernetes: Option<&Version>,
+) -> Answers {
     let is_fallback = |source: &RepositorySource, among: &[RepositorySource]| {
         source.reference.origin == RepositoryOrigin::Profile && among.len() > 1
     };
@@ -80,7 +98,7 @@ pub(super) async fn ask(charts: &Charts<'_>, wanted: &[Wanted]) -> Answers {
         });
     let fallback = each(charts, open).await;
     observed.extend(fallback);
-    let chosen = wanted
+    let chosen: BTreeMap<ReleaseId, RepositoryRef> = wanted
         .iter()
         .filter_map(|wanted| {
             let choice = wanted
@@ -89,6 +107,13 @@ pub(super) async fn ask(charts: &Charts<'_>, wanted: &[Wanted]) -> Answers {
             Some((wanted.release.head.id.clone(), choice))
         })
         .collect();
+    let needs = Needs {
+        wanted,
+        chosen: &chosen,
+        question,
+        kubernetes,
+    };
+    details::read(charts, &needs, &mut observed).await;
     Answers {
         charts: observed,
         chosen,

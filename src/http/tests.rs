@@ -324,6 +324,7 @@ async fn failures_to_connect_are_told_apart() {
     let direct = HttpClient {
         proxied: build(reqwest::Client::builder().no_proxy()).expect("a client"),
         direct: OnceLock::new(),
+        tls: TlsOptions::default(),
     };
     let error = direct
         .send(&Request::get(url, soon()))

@@ -10,7 +10,7 @@ use super::challenge::{Bearer, Challenge};
 use super::credentials::Credential;
 use super::error::RegistryError;
 use super::token::{Asker, Grant, header, pull_scope};
-use super::{Method, Registry, Visit};
+use super::{Method, Registry, Section, Visit};
 use crate::http::{Answer, Request};
 
 /// The largest manifest read: registries accept 4 MiB at most.
@@ -101,6 +101,7 @@ impl Registry {
         let Visit {
             repository,
             origin,
+            section: _,
             reference: _,
             deadline,
         } = visit;
@@ -148,19 +149,20 @@ impl Registry {
         let Visit {
             repository,
             origin,
-            reference,
+            section,
+            reference: _,
             deadline,
         } = visit;
-        let url = origin
-            .join(&format!("/v2/{}/manifests/{reference}", repository.path()))
-            .map_err(|_| RegistryError::Url {
-                repository: (*repository).clone(),
-            })?;
+        let url = origin.join(&visit.path()).map_err(|_| RegistryError::Url {
+            repository: (*repository).clone(),
+        })?;
         let mut request = match method {
             Method::Head => Request::head(url, *deadline),
             Method::Get => Request::get(url, *deadline).body_limit(MANIFEST_LIMIT),
         };
-        if let Ok(accept) = HeaderValue::try_from(MEDIA_TYPES.join(", ")) {
+        if *section == Section::Manifests
+            && let Ok(accept) = HeaderValue::try_from(MEDIA_TYPES.join(", "))
+        {
             request = request.header(ACCEPT, accept);
         }
         if let Some(authorization) = authorization {

@@ -136,6 +136,14 @@ pub(crate) enum RegistryError {
         /// The cause.
         source: ManifestError,
     },
+    /// It gave no whole list of tags.
+    #[error("`{}` gave no usable list of the tags of `{}`: {reason}", repository.registry(), repository.path())]
+    Tags {
+        /// The repository.
+        repository: Repository,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// Its token service answered without a token.
     #[error("the token service of `{}` gave no token for `{}`", repository.registry(), repository.path())]
     NoToken {
@@ -172,9 +180,10 @@ impl RegistryError {
                 Self::RateLimited { .. } => GapReason::RateLimited,
                 Self::Timeout { .. } => GapReason::Timeout,
                 Self::Unreachable { .. } | Self::Tls { .. } => GapReason::Unreachable,
-                Self::BadDigest { .. } | Self::Malformed { .. } | Self::Url { .. } => {
-                    GapReason::Malformed
-                }
+                Self::BadDigest { .. }
+                | Self::Malformed { .. }
+                | Self::Tags { .. }
+                | Self::Url { .. } => GapReason::Malformed,
                 Self::Failed { source, .. } => source.reason(),
                 Self::Status { .. } => GapReason::Failed,
             },

@@ -5,10 +5,14 @@ use std::fmt;
 use url::Url;
 
 use crate::index::ChartIndex;
+use crate::name::ChartName;
 use crate::profile::{Kinship, Profile};
 use crate::release::Release;
 use crate::snapshot::{ObservedChart, RepositoryOrigin, RepositoryRef};
 use crate::version::Version;
+
+/// What the URL of a registry begins with.
+const OCI: &str = "oci://";
 
 /// A repository to ask: what may be shown of it, and the URL to use, which may hold credentials.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,10 +38,30 @@ impl RepositorySource {
                 masked: shown != url,
                 url: shown,
                 name: None,
+                plain_http: false,
                 origin,
             },
             secret_url: url.to_owned(),
         }
+    }
+
+    /// True if it is a registry.
+    pub fn is_oci(&self) -> bool {
+        self.secret_url.starts_with(OCI)
+    }
+
+    /// The same for one chart: in a registry each chart is a repository of its own, whose name may be given or left to be added.
+    fn of_chart(mut self, chart: &ChartName) -> Self {
+        if self.is_oci() {
+            for url in [&mut self.secret_url, &mut self.reference.url] {
+                url.truncate(url.trim_end_matches('/').len());
+                if url.rsplit('/').next() != Some(chart.as_str()) {
+                    url.push('/');
+                    url.push_str(chart.as_str());
+                }
+            }
+        }
+        self
     }
 }
 
@@ -87,6 +111,18 @@ impl UserRepository {
 ///
 /// A URL that the user has an entry for is asked as that entry says, with its credentials. Empty for a chart that nobody knows a place for.
 pub fn repositories(
+    release: &Release,
+    profile: &Profile,
+    flag: Option<&str>,
+    user: &[UserRepository],
+) -> Vec<RepositorySource> {
+    candidates(release, profile, flag, user)
+        .into_iter()
+        .map(|source| source.of_chart(&release.chart.name))
+        .collect()
+}
+
+fn candidates(
     release: &Release,
     profile: &Profile,
     flag: Option<&str>,
@@ -194,6 +230,21 @@ fn is_same_url(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_is_asked_for_the_chart_itself() {
+        let chart = ChartName::parse("client").unwrap();
+        for (url, expected) in [
+            ("oci://h/p", "oci://h/p/client"),
+            ("oci://h/p/client/", "oci://h/p/client"),
+            ("oci://h:5000", "oci://h:5000/client"),
+            ("https://h/p", "https://h/p"),
+        ] {
+            let source = RepositorySource::new(url, RepositoryOrigin::Flag).of_chart(&chart);
+            assert_eq!(source.reference.url, expected);
+            assert_eq!(source.secret_url, expected);
+        }
+    }
 
     #[test]
     fn secrets_in_a_url_are_not_shown() {

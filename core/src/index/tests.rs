@@ -44,6 +44,7 @@ fn versions_come_newest_first_with_what_is_known_of_them() {
             app_version: Some("1.9.10".to_owned()),
             kube_version: Some(">=1.24.0-0".to_owned()),
             deprecated: false,
+            unread: false,
             digest: Some("010a".repeat(16)),
             urls: vec!["client-1.9.10.tgz".to_owned()],
         }
