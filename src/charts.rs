@@ -2,6 +2,7 @@
 
 mod cache;
 mod error;
+mod memory;
 mod oci;
 mod repositories;
 
@@ -11,16 +12,18 @@ use reqwest::header::{
 };
 use tokio::time::{Duration, Instant};
 use tracebloc_core::assess::source::RepositorySource;
-use tracebloc_core::index::{ChartIndex, IndexError};
+use tracebloc_core::index::{ChartChanges, ChartIndex, IndexError};
 use tracebloc_core::name::ChartName;
 use tracebloc_core::snapshot::{Evidence, ObservedChart, RepositoryOrigin};
 
 use crate::http::{HttpClient, Request, SafeUrl};
 use crate::registry::Registry;
 
-pub(crate) use cache::IndexCache;
+pub(crate) use cache::{Cache, Cleared};
 pub(crate) use error::ChartsError;
 pub(crate) use oci::{Details, is_plain_http};
+use repositories::Access;
+
 pub(crate) use repositories::{Repositories, RepositoriesError};
 
 /// How long one repository may take, unless told otherwise (DESIGN §6 "Time is bounded").
@@ -34,7 +37,7 @@ const INDEX_LIMIT: usize = 100 * 1024 * 1024;
 pub(crate) struct Charts<'context> {
     http: HttpClient,
     registry: &'context Registry,
-    cache: Option<IndexCache>,
+    cache: Option<Cache>,
     repositories: &'context Repositories,
     now: Timestamp,
 }
@@ -44,7 +47,7 @@ impl<'context> Charts<'context> {
     pub(crate) fn new(
         http: HttpClient,
         registry: &'context Registry,
-        cache: Option<IndexCache>,
+        cache: Option<Cache>,
         repositories: &'context Repositories,
         now: Timestamp,
     ) -> Self {
@@ -90,6 +93,14 @@ impl<'context> Charts<'context> {
         chart: &ChartName,
         outcome: Result<ChartIndex, ChartsError>,
     ) -> ObservedChart {
+        let changes = match &outcome {
+            Ok(index) => self.changes(source, chart, index),
+            // The chart may have been there before.
+            Err(ChartsError::Index(IndexError::ChartAbsent { .. })) => {
+                self.changes(source, chart, &ChartIndex::default())
+            }
+            Err(_) => ChartChanges::default(),
+        };
         let is_optional = source.reference.origin == RepositoryOrigin::User;
         let index = match outcome {
             Ok(index) => Evidence::Known(index),
@@ -107,7 +118,19 @@ impl<'context> Charts<'context> {
             chart: chart.clone(),
             observed_at: index.known().map(|_| self.now),
             index,
+            changes,
         }
+    }
+
+    /// How a repository is asked: as the user's entry for it says, if there is one.
+    fn access(&self, source: &RepositorySource) -> Access {
+        source
+            .reference
+            .name
+            .as_deref()
+            .and_then(|name| self.repositories.access(name))
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// The index of a repository as it is now. It is kept only if it is one for these charts.
@@ -117,17 +140,9 @@ impl<'context> Charts<'context> {
         charts: &[ChartName],
     ) -> Result<Vec<u8>, ChartsError> {
         let url = index_url(&source.secret_url)?;
-        let access = source
-            .reference
-            .name
-            .as_deref()
-            .and_then(|name| self.repositories.access(name))
-            .cloned()
-            .unwrap_or_default();
-        // A copy of what needs credentials would be readable without them.
-        let is_public = !source.reference.masked && !access.is_personal();
-        let cache = self.cache.as_ref().filter(|_| is_public);
-        let kept = cache.and_then(|cache| cache.read(&source.reference.url));
+        let access = self.access(source);
+        let cache = self.cache_for(source);
+        let kept = cache.and_then(|cache| cache.index(&source.reference.url));
         let mut request = Request::get(url, Instant::now() + DEADLINE)
             .body_limit(INDEX_LIMIT)
             .credentials_everywhere(access.everywhere);
@@ -170,7 +185,7 @@ impl<'context> Charts<'context> {
                 });
                 if let Some(cache) = cache.filter(|_| is_index) {
                     let header = |name: HeaderName| answer.header(name.as_str()).map(str::to_owned);
-                    cache.keep(
+                    cache.keep_index(
                         &source.reference.url,
                         header(ETAG),
                         header(LAST_MODIFIED),

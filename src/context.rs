@@ -56,6 +56,25 @@ pub(crate) struct Context {
     pub(crate) now: Timestamp,
 }
 
+/// What commands know that ask no cluster.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    /// Where something may be kept; `None` where there is no such place.
+    pub(crate) cache: Option<PathBuf>,
+    /// The time of the call.
+    pub(crate) now: Timestamp,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub(crate) fn of_process() -> Self {
+        Self {
+            cache: dirs::cache_dir().map(|directory| directory.join("kubectl-tracebloc")),
+            now: Timestamp::now(),
+        }
+    }
+}
+
 impl Context {
     /// Resolves the call's surroundings, once.
     pub(crate) fn resolve(
@@ -75,6 +94,7 @@ impl Context {
             None => Some(REQUEST_TIMEOUT),
         };
         let target = Target::resolve(&environment, &connection, request_timeout)?;
+        let Surroundings { cache, now } = Surroundings::of_process();
         let namespace = Namespace::parse(&target.namespace).map_err(ContextError::Namespace)?;
         Ok(Self {
             invocation,
@@ -86,8 +106,8 @@ impl Context {
                 Some(path) => Repositories::read(&path),
                 None => Ok(Repositories::default()),
             },
-            cache: dirs::cache_dir().map(|directory| directory.join("kubectl-tracebloc")),
-            now: Timestamp::now(),
+            cache,
+            now,
             target,
         })
     }

@@ -1,5 +1,6 @@
 //! Failure as users see it: kind, wording, what to do next, and the exit code. All of it in one place.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tracebloc_core::name::Namespace;
@@ -107,6 +108,19 @@ pub(crate) enum Error {
         /// The names that there are.
         known: Vec<String>,
     },
+    /// The system names no place for caches.
+    #[error(
+        "there is no cache directory: neither $XDG_CACHE_HOME nor the home directory leads to one"
+    )]
+    NoCache,
+    /// The cache could not be cleared.
+    #[error("the cache in `{}` could not be cleared", directory.display())]
+    CacheClear {
+        /// Where it is.
+        directory: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A namespace that was named does not exist.
     #[error("no namespace `{namespace}` in {server}")]
     NoNamespace {
@@ -128,7 +142,9 @@ impl Error {
             }
             Self::Usage { .. } | Self::NoRepository { .. } => Exit::Usage,
             Self::Context(error) if error.is_usage() => Exit::Usage,
-            Self::Context(_) | Self::Http(_) => Exit::Workstation,
+            Self::Context(_) | Self::Http(_) | Self::NoCache | Self::CacheClear { .. } => {
+                Exit::Workstation
+            }
             Self::Cluster { source, .. } => match source {
                 ClusterError::Unauthorized | ClusterError::Forbidden { .. } => Exit::Refused,
                 ClusterError::Credentials { .. } | ClusterError::Setup { .. } => Exit::Workstation,
@@ -166,6 +182,8 @@ impl Error {
             | Self::Output(_)
             | Self::Profile(_)
             | Self::Encode { .. }
+            | Self::NoCache
+            | Self::CacheClear { .. }
             | Self::Http(_) => Vec::new(),
         }
     }

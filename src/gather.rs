@@ -16,7 +16,7 @@ use tracebloc_core::release::Release;
 use tracebloc_core::release::RevisionHead;
 use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedRelease, Snapshot};
 
-use crate::charts::{Charts, IndexCache};
+use crate::charts::{Cache, Charts};
 use crate::cluster::{Cluster, ClusterError};
 use crate::context::Context;
 use crate::error::Error;
@@ -40,6 +40,8 @@ pub(crate) struct Request {
     pub(crate) scope: Scope,
     /// What about them.
     pub(crate) question: Question,
+    /// Whether releases of charts that the profile does not know are looked at too.
+    pub(crate) all_charts: bool,
     /// `--repo`.
     pub(crate) repository: Option<String>,
     /// Whether copies of chart indexes may be used and kept.
@@ -83,7 +85,7 @@ pub(crate) async fn gather(
     let mut releases = records(&cluster, &revisions).await;
     if !request.scope.names_releases() {
         let before = releases.len();
-        releases.retain(|observed| is_product(observed, profile));
+        releases.retain(|observed| request.all_charts || is_product(observed, profile));
         if releases.is_empty() {
             notes.extend(scope::nothing_found(context, &request.scope, before));
         }
@@ -136,7 +138,7 @@ pub(crate) async fn gather(
         .cache
         .as_deref()
         .filter(|_| request.use_cache)
-        .map(IndexCache::below);
+        .map(|directory| Cache::at(directory, context.now));
     let charts = Charts::new(http, &registry, cache, context.repositories(), context.now);
     let kubernetes = snapshot.kubernetes.known().cloned();
     let images = async {
@@ -159,6 +161,9 @@ pub(crate) async fn gather(
     )
     .await;
     charts::settle(&mut snapshot, answers);
+    if request.question.chart && !request.scope.names_releases() {
+        notes.extend(charts::leave_out(&mut snapshot, profile));
+    }
     ui.detail(|| format!("{} requests to the API server", cluster.requests()));
     Ok(Gathered { snapshot, notes })
 }

@@ -27,6 +27,7 @@ use token::Tokens;
 
 pub(crate) use credentials::DockerAuths;
 pub(crate) use error::{Asked, RegistryError};
+pub(crate) use tags::is_content_of;
 
 /// How long one question may take, unless told otherwise.
 pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! Where newer charts are looked for: the user's `repositories.yaml`, OCI registries, and what is kept of them.
+//! Where newer charts are looked for: the user's `repositories.yaml`, and which versions count.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,7 @@ use serde_json::Value;
 use tracebloc_bed::certificate::{Authority, Validity};
 use tracebloc_bed::chart::Chart;
 use tracebloc_bed::loopback::ServerIdentity;
-use tracebloc_bed::proxy::{Fault, Proxy, Rule};
-use tracebloc_bed::repository::{Repository, push_oci};
+use tracebloc_bed::repository::Repository;
 use tracebloc_bed::{Helm, Install, Output, Tenant};
 
 use crate::support::{
@@ -32,12 +31,13 @@ fn entry(name: &str, url: &str, more: &str) -> String {
     format!("- name: {name}\n  url: {url}\n{more}")
 }
 
-fn chart(report: &Value) -> &Value {
+/// The chart of a report's first release.
+pub(crate) fn chart(report: &Value) -> &Value {
     &report["releases"][0]["chart"]
 }
 
 /// `client` in that version, with that `Chart.yaml` behind name and version.
-fn client(tenant: &Tenant<'_>, version: &str, more: &str) -> Chart {
+pub(crate) fn client(tenant: &Tenant<'_>, version: &str, more: &str) -> Chart {
     Chart::sample("client-1.9.51", &tenant.registry_path())
         .unwrap()
         .with_file(
@@ -49,7 +49,7 @@ fn client(tenant: &Tenant<'_>, version: &str, more: &str) -> Chart {
         .unwrap()
 }
 
-const CHART: [&str; 2] = ["--only", "chart"];
+pub(crate) const CHART: [&str; 2] = ["--only", "chart"];
 
 #[test]
 fn an_entry_counts_only_if_it_has_the_chart_and_its_family() {
@@ -278,104 +278,6 @@ fn the_file_is_where_helm_s_variable_says() {
     assert_eq!(chart(&report)["latest"], "1.9.51", "{report:#}");
 }
 
-/// Pushes `client` in that version below the tenant's path, and returns the chart's address.
-fn push(tenant: &Tenant<'_>, version: &str, more: &str) -> String {
-    let registry = tenant.bed().registry();
-    let prefix = format!("{}/charts", tenant.namespace());
-    push_oci(registry, &prefix, &client(tenant, version, more)).unwrap();
-    format!("oci://{}/{prefix}", registry.host())
-}
-
-#[test]
-fn a_registry_is_read_from_the_newest_version_down() {
-    let tenant = installed("repos-oci", "1.9.28");
-    let registry = tenant.bed().registry();
-    for version in ["1.9.28", "1.9.40", "1.9.51"] {
-        push(&tenant, version, "");
-    }
-    push(&tenant, "1.9.52+build.7", "");
-    push(&tenant, "1.9.60", "deprecated: true\n");
-    push(&tenant, "1.9.61-rc.1", "");
-    let address = push(&tenant, "2.0.0", "kubeVersion: '>=1.99.0-0'\n");
-    // Other things that lie in a registry.
-    let repository = format!("{}/charts/client", tenant.namespace());
-    let digest = registry.digest(&repository, "1.9.40").unwrap().unwrap();
-    for tag in ["latest", "v9.9.9", "sha256-0123.sig"] {
-        registry.move_tag(&repository, tag, &digest).unwrap();
-    }
-    let image = tracebloc_bed::image::Image::new("no chart");
-    tenant.publish("charts/client", "3.0.0", &image).unwrap();
-    // With the chart's name and without.
-    for address in [&address, &format!("{address}/client/")] {
-        let report = outdated(&tenant, &["--only", "chart", "--repo", address]);
-        let chart = chart(&report);
-        assert_eq!(chart["latest"], "1.9.52+build.7", "{chart:#}");
-        assert_eq!(chart["versionsBehind"], 3, "{chart:#}");
-        let skipped: Vec<&str> = chart["skipped"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|skipped| skipped["version"].as_str().unwrap())
-            .collect();
-        assert_eq!(skipped, ["2.0.0", "1.9.61-rc.1", "1.9.60"], "{chart:#}");
-    }
-    let with_prereleases = ["--only", "chart", "--devel", "--repo", &address];
-    assert_eq!(
-        chart(&outdated(&tenant, &with_prereleases))["latest"],
-        "1.9.61-rc.1"
-    );
-}
-
-#[test]
-fn a_release_that_names_a_registry_is_held_against_it_and_the_advice_works() {
-    let tenant = tenant("repos-oci-own");
-    let registry = tenant.bed().registry();
-    let address = format!("oci://{}/{}/charts", registry.host(), tenant.namespace());
-    let release = Install::client("repos-oci-own", "1.9.40");
-    install(
-        &tenant,
-        &release.set(format!("autoUpgrade.repoUrl={address}")),
-    );
-    let sample = Chart::sample("client-1.9.51", &tenant.registry_path()).unwrap();
-    push_oci(registry, &format!("{}/charts", tenant.namespace()), &sample).unwrap();
-    let report = outdated(&tenant, &CHART);
-    assert_eq!(chart(&report)["latest"], "1.9.51", "{report:#}");
-    for line in finding(&report, "chart-behind")["advice"]
-        .as_array()
-        .unwrap()
-    {
-        let line = line.as_str().unwrap();
-        assert!(line.contains("--plain-http"), "{line}");
-        paste(&tenant, line, Helm::Four).success().unwrap();
-    }
-    assert_eq!(chart(&outdated(&tenant, &CHART))["state"], "current");
-}
-
-#[test]
-fn a_registry_without_the_chart_is_unknown() {
-    let tenant = installed("repos-oci-absent", "1.9.40");
-    let address = format!("oci://{}/nowhere", tenant.bed().registry().host());
-    let report = outdated(&tenant, &["--only", "chart", "--repo", &address]);
-    assert_eq!(chart(&report)["state"], "unknown", "{report:#}");
-    assert_eq!(chart(&report)["unknown"]["reason"], "not-found");
-    // Nor is a version that cannot be read passed over: it may be the newest that fits.
-    push(&tenant, "1.9.60", "");
-    let registry = format!("http://{}", tenant.bed().registry().host());
-    let proxy = Proxy::before(&registry).unwrap();
-    let address = format!("oci://{}/{}/charts", proxy.host(), tenant.namespace());
-    let ask = || {
-        outdated(
-            &tenant,
-            &["--only", "chart", "--no-cache", "--repo", &address],
-        )
-    };
-    assert_eq!(chart(&ask())["latest"], "1.9.60");
-    proxy.break_with(Rule::new("/charts/client/blobs/", Fault::status(403)));
-    let report = ask();
-    assert_eq!(chart(&report)["state"], "unknown", "{report:#}");
-    assert_eq!(chart(&report)["unknown"]["reason"], "forbidden");
-}
-
 #[test]
 fn versions_outside_a_constraint_are_passed_over() {
     let tenant = installed("repos-constraint", "1.9.28");
@@ -405,4 +307,89 @@ fn versions_outside_a_constraint_are_passed_over() {
     assert_eq!(skipped[0]["reason"], "the constraint is ~1.9");
     let wrong = run(&tenant, &["outdated", "--constraint", "latest"]);
     assert_eq!(wrong.code, Some(2), "{wrong}");
+}
+
+#[test]
+fn releases_of_any_chart_are_looked_at_where_their_repository_is_known() {
+    let tenant = installed("repos-all", "1.9.51");
+    let namespace = tenant.namespace();
+    let small = |name: &str, version: &str| {
+        let metadata = format!("apiVersion: v2\nname: {name}\nversion: {version}\n");
+        let files = [
+            ("Chart.yaml".to_owned(), metadata.into_bytes()),
+            (
+                "templates/map.yaml".to_owned(),
+                b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"
+                    .to_vec(),
+            ),
+        ];
+        Chart::from_files(files.into()).unwrap()
+    };
+    let repository = Repository::serve([
+        small("known", "1.0.0"),
+        small("known", "1.1.0"),
+        small("unknown", "1.0.0"),
+    ])
+    .unwrap();
+    let url = repository.url();
+    let cluster = tenant.bed().cluster();
+    for name in ["known", "unknown"] {
+        let install = [
+            "install",
+            name,
+            name,
+            "--repo",
+            &url,
+            "--version",
+            "1.0.0",
+            "--namespace",
+            namespace,
+        ];
+        cluster
+            .helm(Helm::Four, &install)
+            .unwrap()
+            .success()
+            .unwrap();
+    }
+    repository.remove("unknown", "1.0.0");
+    repositories(
+        &tenant,
+        &format!("repositories:\n{}", entry("any", &url, "")),
+    );
+    assert_eq!(
+        outdated(&tenant, &CHART)["releases"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    repository.log().clear();
+    let output = run(
+        &tenant,
+        &["outdated", "--only", "chart", "--all-charts", "-o", "json"],
+    );
+    assert!(output.stderr.contains("1 release left out"), "{output}");
+    let report = parse(&output);
+    let names: Vec<&Value> = report["releases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|release| &release["name"])
+        .collect();
+    assert_eq!(names, ["known", "repos-all"], "{report:#}");
+    assert_eq!(report["releases"][0]["chart"]["latest"], "1.1.0");
+    // One repository is asked once, however many charts it may have.
+    assert_eq!(repository.log().all().len(), 1);
+    // A repository that does not answer leaves its charts unknown, and hides none.
+    repositories(
+        &tenant,
+        &format!("repositories:\n{}", entry("any", "http://127.0.0.1:9", "")),
+    );
+    let report = outdated(&tenant, &["--only", "chart", "--all-charts"]);
+    assert_eq!(
+        report["releases"].as_array().unwrap().len(),
+        3,
+        "{report:#}"
+    );
+    assert_eq!(report["releases"][0]["chart"]["state"], "unknown");
 }

@@ -2,6 +2,7 @@
 
 mod chart;
 mod digest;
+mod listing;
 mod release;
 pub mod source;
 
@@ -115,6 +116,7 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             let (chart, found) = chart::judge(case, current);
             report.chart = Some(chart);
             findings.extend(found);
+            findings.extend(listing::judge(case, current));
         }
         if case.question.digest && !release::is_gone(head.status) {
             let (images, found) = digest::judge(case, current);

@@ -4,6 +4,7 @@
 //! duplicate keys are refused, as Helm does; entries that Helm skips with a log line are kept as [`RejectedVersion`].
 
 mod document;
+mod history;
 mod registry;
 mod slice;
 
@@ -15,6 +16,7 @@ use crate::version::Version;
 use crate::yaml::{YamlError, YamlErrorKind};
 use document::{Document, Entry, Root};
 
+pub use history::{ChartChanges, ChartHistory, Republished};
 pub use registry::ChartConfig;
 
 /// The most similar chart names that an error offers.

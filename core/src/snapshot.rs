@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::image::{Digest, ImageRef, Repository};
-use crate::index::ChartIndex;
+use crate::index::{ChartChanges, ChartIndex};
 use crate::manifest::{Documents, Platform};
 use crate::name::{ChartName, Namespace};
 use crate::release::{Release, RevisionHead};
@@ -145,6 +145,9 @@ pub struct ObservedChart {
     pub index: Evidence<ChartIndex>,
     /// When the repository confirmed them; `None` where it did not.
     pub observed_at: Option<Timestamp>,
+    /// In which way they are not what the repository listed before.
+    #[serde(default)]
+    pub changes: ChartChanges,
 }
 
 /// One release.

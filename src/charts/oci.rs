@@ -43,7 +43,7 @@ impl Charts<'_> {
             // Charts are for every platform; an index is an image's.
             Manifest::Index { .. } => None,
             Manifest::Image { config } => {
-                ChartConfig::parse(&self.registry.blob(&repository, &config).await?)
+                ChartConfig::parse(&self.blob(source, &repository, &config).await?)
             }
         };
         Ok(Details {
@@ -62,7 +62,7 @@ pub(crate) fn is_plain_http(registry: &Registry, source: &RepositorySource) -> b
 }
 
 /// The repository in the registry. A first part that no registry can have would mean Docker Hub, which nobody wrote.
-fn place(source: &RepositorySource) -> Result<Repository, ChartsError> {
+pub(super) fn place(source: &RepositorySource) -> Result<Repository, ChartsError> {
     let text = source
         .secret_url
         .strip_prefix("oci://")

@@ -22,6 +22,9 @@ pub(crate) struct OutdatedArgs {
     /// Only releases whose labels match (those given to `helm install --labels`)
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub(crate) selector: Option<String>,
+    /// Look at releases of any chart whose repository is known, not only of the tracebloc chart
+    #[arg(long)]
+    pub(crate) all_charts: bool,
     /// The chart repository to compare with, by URL or by its name in `helm repo list`, instead of the one that each release names
     #[arg(long, value_name = "REPOSITORY")]
     pub(crate) repo: Option<String>,

@@ -17,6 +17,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         releases,
         all_namespaces,
         selector,
+        all_charts,
         repo,
         no_cache,
         only,
@@ -32,6 +33,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
     let request = Request {
         scope: Scope::new(context, releases, all_namespaces, selector)?,
         question,
+        all_charts,
         repository: repo,
         use_cache: !no_cache,
         plain_http,

@@ -5,14 +5,15 @@ mod details;
 use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _};
-use tracebloc_core::assess::Question;
 use tracebloc_core::assess::source::{RepositorySource, choose, repositories};
+use tracebloc_core::assess::{Question, is_product};
 use tracebloc_core::name::{ChartName, ReleaseId};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Release;
 use tracebloc_core::snapshot::{
     Evidence, ObservedChart, RepositoryOrigin, RepositoryRef, Snapshot,
 };
+use tracebloc_core::time::counted;
 use tracebloc_core::version::Version;
 
 use super::QUESTIONS_AT_ONCE;
@@ -127,6 +128,21 @@ pub(super) fn settle(snapshot: &mut Snapshot, answers: Answers) {
         observed.repository = chosen.remove(&observed.newest.id);
     }
     snapshot.charts = charts;
+}
+
+/// Takes releases out whose chart nobody knows a repository for, and says how many. None of them is the product's.
+pub(super) fn leave_out(snapshot: &mut Snapshot, profile: &Profile) -> Option<String> {
+    let before = snapshot.releases.len();
+    snapshot
+        .releases
+        .retain(|observed| observed.repository.is_some() || is_product(observed, profile));
+    let left_out = before - snapshot.releases.len();
+    (left_out > 0).then(|| {
+        format!(
+            "{} left out, as no repository is known for the chart: add it with `helm repo add`, or name one with --repo",
+            counted(u64::try_from(left_out).unwrap_or(u64::MAX), "release")
+        )
+    })
 }
 
 impl Wanted {

@@ -115,11 +115,21 @@ impl Registry {
         Ok(answer.body)
     }
 
+    /// True if no credentials are known for a repository: what it gives, it gives to everyone.
+    pub(crate) fn is_anonymous(&self, repository: &Repository) -> bool {
+        self.options.auths.credential(repository).is_none()
+    }
+
     /// True if a registry is asked over http.
     pub(crate) fn is_plain_http(&self, repository: &Repository) -> bool {
         self.origin(repository.registry())
             .is_some_and(|origin| origin.as_url().scheme() == "http")
     }
+}
+
+/// True if bytes are what a digest stands for.
+pub(crate) fn is_content_of(digest: &Digest, bytes: &[u8]) -> bool {
+    digest_of(digest.algorithm(), bytes) == *digest
 }
 
 /// The query of the next page that a `Link` header names: for the same list on the same host only, since credentials go with it.

@@ -89,6 +89,13 @@ impl ChartHistory {
             .versions
             .iter()
             .map(|published| published.version.as_str())
+            // What turned out to be no chart is still there.
+            .chain(
+                index
+                    .rejected
+                    .iter()
+                    .filter_map(|rejected| rejected.version.as_deref()),
+            )
             .collect();
         self.versions.retain(|text, known| {
             listed.contains(&text.as_str()) || recent(*known.gone_since.get_or_insert(now))
@@ -98,7 +105,11 @@ impl ChartHistory {
     }
 
     fn changes(&self, index: &ChartIndex) -> ChartChanges {
-        let oldest = index.versions.iter().map(|published| &published.version).min();
+        let oldest = index
+            .versions
+            .iter()
+            .map(|published| &published.version)
+            .min();
         let mut changes = ChartChanges::default();
         for (text, known) in &self.versions {
             let Ok(version) = Version::parse(text) else {
@@ -153,8 +164,7 @@ mod tests {
         let (history, changes) =
             ChartHistory::default().advance(&index(&[("1.0.0", 'a'), ("1.1.0", 'b')]), day(0));
         assert_eq!(changes, ChartChanges::default());
-        let (_, changes) =
-            history.advance(&index(&[("1.1.0", 'b'), ("1.2.0", 'c')]), day(1));
+        let (_, changes) = history.advance(&index(&[("1.1.0", 'b'), ("1.2.0", 'c')]), day(1));
         assert_eq!(changes, ChartChanges::default());
     }
 
@@ -191,10 +201,21 @@ mod tests {
     }
 
     #[test]
+    fn what_turns_out_to_be_no_chart_was_not_withdrawn() {
+        let mut index = ChartIndex::from_tags(["1.0.0", "2.0.0"]);
+        let (history, _) = ChartHistory::default().advance(&index, day(0));
+        index.learn(&Version::parse("2.0.0").unwrap(), None, None);
+        assert_eq!(history.advance(&index, day(0)).1, ChartChanges::default());
+    }
+
+    #[test]
     fn a_history_is_stored_and_read_again() {
         let (history, _) = ChartHistory::default().advance(&index(&[("1.0.0", 'a')]), day(0));
         let (history, _) = history.advance(&index(&[("1.0.0", 'b')]), day(1));
         let text = serde_json::to_string(&history).unwrap();
-        assert_eq!(serde_json::from_str::<ChartHistory>(&text).unwrap(), history);
+        assert_eq!(
+            serde_json::from_str::<ChartHistory>(&text).unwrap(),
+            history
+        );
     }
 }

@@ -35,10 +35,11 @@ struct Needed<'facts> {
 
 /// Reads what is needed. A version that cannot be read makes its whole list unknown: it may be the newest that fits.
 pub(super) async fn read(charts: &Charts<'_>, needs: &Needs<'_>, observed: &mut [ObservedChart]) {
+    let mut read: Vec<(usize, &RepositorySource)> = Vec::new();
     for _ in 0..ROUNDS {
         let needed = needs.list(observed);
         if needed.is_empty() {
-            return;
+            break;
         }
         let answers: Vec<_> = stream::iter(needed)
             .map(|needed| async move {
@@ -51,6 +52,9 @@ pub(super) async fn read(charts: &Charts<'_>, needs: &Needs<'_>, observed: &mut 
         for (needed, outcome) in answers {
             let ObservedChart { index, chart, .. } = &mut observed[needed.place];
             let version = needed.version;
+            if !read.iter().any(|(place, _)| *place == needed.place) {
+                read.push((needed.place, needed.source));
+            }
             match (&mut *index, outcome) {
                 (Evidence::Known(index), Ok(Details { config, digest })) => {
                     index.learn(&version, config, digest);
@@ -62,6 +66,9 @@ pub(super) async fn read(charts: &Charts<'_>, needs: &Needs<'_>, observed: &mut 
                 (Evidence::Unknown(_), _) => {}
             }
         }
+    }
+    for (place, source) in read {
+        charts.reconsider(source, &mut observed[place]);
     }
     for Needed { place, .. } in needs.list(observed) {
         let error = ChartsError::NoneFits {
