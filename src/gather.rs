@@ -15,6 +15,7 @@ use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Release;
 use tracebloc_core::release::RevisionHead;
 use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedRelease, Snapshot};
+use tracebloc_core::version::Version;
 
 use crate::charts::{Cache, Charts};
 use crate::cluster::{Cluster, ClusterError};
@@ -91,29 +92,12 @@ pub(crate) async fn gather(
         }
     }
     ui.detail(|| format!("{} release records read", releases.len()));
-    let mut snapshot = Snapshot {
-        context: ContextFacts {
-            name: context.target.context.clone(),
-            server: context.target.server.clone(),
-            cluster_uid: evidence(uid, "namespace kube-system"),
-            kubeconfig: context
-                .target
-                .kubeconfig
-                .as_ref()
-                .map(|path| path.display().to_string()),
-        },
-        observed_at: context.now,
-        kubernetes: evidence(version, "the server's version"),
+    let mut snapshot = begin(
+        context,
+        evidence(version, "the server's version"),
+        evidence(uid, "namespace kube-system"),
         releases,
-        live: Vec::new(),
-        pods: Vec::new(),
-        unlisted: Vec::new(),
-        nodes: BTreeMap::new(),
-        charts: Vec::new(),
-        unread: Vec::new(),
-        published: BTreeMap::new(),
-        manifests: BTreeMap::new(),
-    };
+    );
     let http = HttpClient::new()?;
     let registry = Registry::new(
         http.clone(),
@@ -166,6 +150,38 @@ pub(crate) async fn gather(
     }
     ui.detail(|| format!("{} requests to the API server", cluster.requests()));
     Ok(Gathered { snapshot, notes })
+}
+
+/// A snapshot of the releases, in which nothing else is known yet.
+fn begin(
+    context: &Context,
+    kubernetes: Evidence<Version>,
+    cluster_uid: Evidence<String>,
+    releases: Vec<ObservedRelease>,
+) -> Snapshot {
+    Snapshot {
+        context: ContextFacts {
+            name: context.target.context.clone(),
+            server: context.target.server.clone(),
+            cluster_uid,
+            kubeconfig: context
+                .target
+                .kubeconfig
+                .as_ref()
+                .map(|path| path.display().to_string()),
+        },
+        observed_at: context.now,
+        kubernetes,
+        releases,
+        live: Vec::new(),
+        pods: Vec::new(),
+        unlisted: Vec::new(),
+        nodes: BTreeMap::new(),
+        charts: Vec::new(),
+        unread: Vec::new(),
+        published: BTreeMap::new(),
+        manifests: BTreeMap::new(),
+    }
 }
 
 fn evidence<T>(outcome: Result<T, ClusterError>, asked: &str) -> Evidence<T> {

@@ -23,6 +23,9 @@ const FILE_LIMIT: usize = 32 * 1024 * 1024;
 /// After this long nobody writes a file that is still aside: its writer was killed.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
+/// How the name of a file ends that is being written.
+const ASIDE: &str = "part";
+
 /// Makes names of files that are written aside unique within the process.
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -170,7 +173,7 @@ impl Cache {
         private_directory(&self.directory.join(kind.directory()))?;
         let path = self.path(kind, key);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let aside = path.with_extension(format!("{}-{number}.part", std::process::id()));
+        let aside = path.with_extension(format!("{}-{number}.{ASIDE}", std::process::id()));
         let outcome = private(&aside)
             .and_then(|mut file| file.write_all(bytes))
             .and_then(|()| fs::rename(&aside, &path));
@@ -265,7 +268,7 @@ impl Cache {
 fn is_ours(path: &Path, kind: Kind) -> Option<bool> {
     let (hash, rest) = path.file_name()?.to_str()?.split_once('.')?;
     let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_aside = rest.ends_with(".part");
+    let is_aside = rest.rsplit('.').next() == Some(ASIDE);
     (is_hash && (is_aside || rest == kind.suffix())).then_some(is_aside)
 }
 

@@ -140,13 +140,11 @@ mod tests {
     use super::*;
 
     fn index(versions: &[(&str, char)]) -> ChartIndex {
-        let entries: String = versions
-            .iter()
-            .map(|(version, digest)| {
-                let digest = digest.to_string().repeat(64);
-                format!("  - {{name: client, version: {version}, digest: {digest}}}\n")
-            })
-            .collect();
+        let mut entries = String::new();
+        for (version, digest) in versions {
+            let digest = digest.to_string().repeat(64);
+            entries += &format!("  - {{name: client, version: {version}, digest: {digest}}}\n");
+        }
         let text = format!("apiVersion: v1\nentries:\n  client:\n{entries}");
         ChartIndex::parse(text.as_bytes(), "client").unwrap()
     }

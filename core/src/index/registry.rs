@@ -66,23 +66,20 @@ impl ChartIndex {
         else {
             return;
         };
-        match config {
-            Some(config) => {
-                let listed = &mut self.versions[position];
-                listed.app_version = config.app_version.filter(|text| !text.is_empty());
-                listed.kube_version = config.kube_version.filter(|text| !text.is_empty());
-                listed.deprecated = config.deprecated.unwrap_or_default();
-                listed.digest = digest;
-                listed.unread = false;
-            }
-            None => {
-                let removed = self.versions.remove(position);
-                self.rejected.push(RejectedVersion {
-                    position: position + 1,
-                    version: Some(removed.version.to_string()),
-                    reason: Rejection::NoChart,
-                });
-            }
+        if let Some(config) = config {
+            let listed = &mut self.versions[position];
+            listed.app_version = config.app_version.filter(|text| !text.is_empty());
+            listed.kube_version = config.kube_version.filter(|text| !text.is_empty());
+            listed.deprecated = config.deprecated.unwrap_or_default();
+            listed.digest = digest;
+            listed.unread = false;
+        } else {
+            let removed = self.versions.remove(position);
+            self.rejected.push(RejectedVersion {
+                position: position + 1,
+                version: Some(removed.version.to_string()),
+                reason: Rejection::NoChart,
+            });
         }
     }
 }
