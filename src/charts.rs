@@ -74,16 +74,28 @@ impl<'context> Charts<'context> {
                 .map(|chart| self.observed(source, chart, outcome.clone()))
                 .collect();
         }
-        let body = self.index(source, charts).await;
+        let answer = self.index(source).await;
+        let outcomes: Vec<Result<ChartIndex, ChartsError>> = charts
+            .iter()
+            .map(|chart| match &answer {
+                Ok(answer) => Ok(ChartIndex::parse(&answer.body, chart.as_str())?),
+                Err(error) => Err(error.clone()),
+            })
+            .collect();
+        // A page that is no index must not take the place of one.
+        let is_index = outcomes.iter().any(|outcome| {
+            matches!(
+                outcome,
+                Ok(_) | Err(ChartsError::Index(IndexError::ChartAbsent { .. }))
+            )
+        });
+        if let (Ok(answer), Some(cache), true) = (&answer, self.cache_for(source), is_index) {
+            answer.keep(cache, &source.reference.url);
+        }
         charts
             .iter()
-            .map(|chart| {
-                let outcome = match &body {
-                    Ok(body) => ChartIndex::parse(body, chart.as_str()).map_err(ChartsError::from),
-                    Err(error) => Err(error.clone()),
-                };
-                self.observed(source, chart, outcome)
-            })
+            .zip(outcomes)
+            .map(|(chart, outcome)| self.observed(source, chart, outcome))
             .collect()
     }
 
@@ -133,16 +145,13 @@ impl<'context> Charts<'context> {
             .unwrap_or_default()
     }
 
-    /// The index of a repository as it is now. It is kept only if it is one for these charts.
-    async fn index(
-        &self,
-        source: &RepositorySource,
-        charts: &[ChartName],
-    ) -> Result<Vec<u8>, ChartsError> {
+    /// The index of a repository as it is now, whatever it is.
+    async fn index(&self, source: &RepositorySource) -> Result<Index, ChartsError> {
         let url = index_url(&source.secret_url)?;
         let access = self.access(source);
-        let cache = self.cache_for(source);
-        let kept = cache.and_then(|cache| cache.index(&source.reference.url));
+        let kept = self
+            .cache_for(source)
+            .and_then(|cache| cache.index(&source.reference.url));
         let mut request = Request::get(url, Instant::now() + DEADLINE)
             .body_limit(INDEX_LIMIT)
             .credentials_everywhere(access.everywhere);
@@ -172,28 +181,35 @@ impl<'context> Charts<'context> {
         }
         .success()?;
         match (answer.status.as_u16(), kept) {
-            (304, Some(kept)) => Ok(kept.body),
+            (304, Some(kept)) => Ok(Index {
+                body: kept.body,
+                validators: None,
+            }),
             (304, None) => Err(ChartsError::NotModified {
                 endpoint: answer.endpoint,
             }),
             _ => {
-                let is_index = charts.iter().any(|chart| {
-                    matches!(
-                        ChartIndex::parse(&answer.body, chart.as_str()),
-                        Ok(_) | Err(IndexError::ChartAbsent { .. })
-                    )
-                });
-                if let Some(cache) = cache.filter(|_| is_index) {
-                    let header = |name: HeaderName| answer.header(name.as_str()).map(str::to_owned);
-                    cache.keep_index(
-                        &source.reference.url,
-                        header(ETAG),
-                        header(LAST_MODIFIED),
-                        &answer.body,
-                    );
-                }
-                Ok(answer.body)
+                let header = |name: HeaderName| answer.header(name.as_str()).map(str::to_owned);
+                Ok(Index {
+                    validators: Some((header(ETAG), header(LAST_MODIFIED))),
+                    body: answer.body,
+                })
             }
+        }
+    }
+}
+
+/// What a repository gave as its index.
+struct Index {
+    body: Vec<u8>,
+    /// `ETag` and `Last-Modified`; `None` where the body is the copy that was kept.
+    validators: Option<(Option<String>, Option<String>)>,
+}
+
+impl Index {
+    fn keep(&self, cache: &Cache, url: &str) {
+        if let Some((etag, last_modified)) = &self.validators {
+            cache.keep_index(url, etag.clone(), last_modified.clone(), &self.body);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Charts in registries.
 
+use std::time::{Duration, Instant};
+
 use tracebloc_bed::chart::Chart;
 use tracebloc_bed::proxy::{Fault, Proxy, Rule};
 use tracebloc_bed::repository::push_oci;
@@ -114,4 +116,24 @@ fn a_tag_that_moves_in_a_registry_is_told() {
     assert_eq!(codes(&ask()), ["chart-behind", "chart-version-unlisted"]);
     push(&tenant, "1.9.51", "description: other content\n");
     assert!(codes(&ask()).contains(&"chart-republished"));
+}
+
+#[test]
+fn a_registry_that_is_slow_is_not_waited_for() {
+    let tenant = installed("oci-slow", "1.9.28");
+    push(&tenant, "1.9.51", "");
+    let registry = format!("http://{}", tenant.bed().registry().host());
+    let proxy = Proxy::before(&registry).unwrap();
+    let address = format!("oci://{}/{}/charts", proxy.host(), tenant.namespace());
+    let slow = Fault::Latency(Duration::from_secs(60));
+    proxy.break_with(Rule::new("/charts/client/manifests/", slow));
+    let begun = Instant::now();
+    let report = outdated(&tenant, &["--only", "chart", "--repo", &address]);
+    assert!(
+        begun.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(chart(&report)["state"], "unknown", "{report:#}");
+    assert_eq!(chart(&report)["unknown"]["reason"], "timeout");
 }

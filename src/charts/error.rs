@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracebloc_core::index::IndexError;
 use tracebloc_core::snapshot::{Gap, GapReason};
@@ -58,6 +59,12 @@ pub(crate) enum ChartsError {
     /// No answer of a registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// A registry did not tell in time what its newest versions hold.
+    #[error("what the newest versions hold was not told within {:.1} s", limit.as_secs_f64())]
+    TooSlow {
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// More versions that do not fit than are looked into.
     #[error("none of its {looked_into} newest versions fits, and more are not looked into")]
     NoneFits {
@@ -83,6 +90,7 @@ impl ChartsError {
         Gap {
             reason: match self {
                 Self::Registry(error) => return error.gap(asked),
+                Self::TooSlow { .. } => GapReason::Timeout,
                 Self::Scheme { .. } | Self::OciCredentials | Self::NoneFits { .. } => {
                     GapReason::Unsupported
                 }

@@ -209,9 +209,9 @@ pub(super) fn basic(user: &str, password: &str) -> Option<HeaderValue> {
 }
 
 impl Access {
-    /// True if it says who asks: what comes back is not for everyone.
+    /// True if it says who asks, so that the answer is not for everyone, or does not check who answers, so that others must not rely on it.
     pub(super) fn is_personal(&self) -> bool {
-        self.authorization.is_some() || self.certificate.is_some()
+        self.authorization.is_some() || self.certificate.is_some() || self.insecure
     }
 
     /// The TLS options, where there are any, with the files that they name.

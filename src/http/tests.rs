@@ -263,6 +263,23 @@ async fn credentials_stay_with_their_host_across_redirects() {
 }
 
 #[tokio::test]
+async fn credentials_follow_where_the_user_lets_them() {
+    let target = Server::start(|_| reply(200, "", ""));
+    let port = target.address.port();
+    let gate =
+        Server::start(move |_| reply(302, &format!("Location: http://localhost:{port}/x\r\n"), ""));
+    for (everywhere, expected) in [(false, false), (true, true)] {
+        let request = Request::get(gate.url("/"), soon())
+            .authorization(HeaderValue::from_static("Basic hunter2"))
+            .credentials_everywhere(everywhere);
+        client().send(&request).await.expect("answered");
+        let seen = target.seen();
+        let last = seen.last().expect("asked").to_ascii_lowercase();
+        assert_eq!(last.contains("authorization"), expected, "{last}");
+    }
+}
+
+#[tokio::test]
 async fn redirects_to_nowhere_good_are_refused() {
     for target in [
         "http://169.254.169.254/latest",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _};
+use tokio::time::{Duration, Instant, timeout_at};
 use tracebloc_core::assess::source::RepositorySource;
 use tracebloc_core::assess::{Question, wanted_details};
 use tracebloc_core::name::ReleaseId;
@@ -15,6 +16,9 @@ use crate::gather::QUESTIONS_AT_ONCE;
 
 /// How often it is walked down from versions that turn out not to fit.
 const ROUNDS: usize = 20;
+
+/// How long all of it together may take (DESIGN §6 "Time is bounded").
+const TOGETHER: Duration = Duration::from_secs(5);
 
 /// What decides which versions are to be read.
 pub(super) struct Needs<'facts> {
@@ -35,6 +39,7 @@ struct Needed<'facts> {
 
 /// Reads what is needed. A version that cannot be read makes its whole list unknown: it may be the newest that fits.
 pub(super) async fn read(charts: &Charts<'_>, needs: &Needs<'_>, observed: &mut [ObservedChart]) {
+    let until = Instant::now() + TOGETHER;
     let mut read: Vec<(usize, &RepositorySource)> = Vec::new();
     for _ in 0..ROUNDS {
         let needed = needs.list(observed);
@@ -43,7 +48,9 @@ pub(super) async fn read(charts: &Charts<'_>, needs: &Needs<'_>, observed: &mut 
         }
         let answers: Vec<_> = stream::iter(needed)
             .map(|needed| async move {
-                let outcome = charts.details(needed.source, &needed.version).await;
+                let details = charts.details(needed.source, &needed.version);
+                let outcome = timeout_at(until, details).await;
+                let outcome = outcome.unwrap_or(Err(ChartsError::TooSlow { limit: TOGETHER }));
                 (needed, outcome)
             })
             .buffered(QUESTIONS_AT_ONCE)
