@@ -1,19 +1,30 @@
-//! Chart repositories: the versions of one chart, by HTTP, with a copy that is asked about instead of fetched again.
+//! Chart repositories: the versions of charts, by HTTP, with a copy that is asked about instead of fetched again, and in registries.
 
 mod cache;
 mod error;
+mod memory;
+mod oci;
+mod repositories;
 
 use jiff::Timestamp;
-use reqwest::header::{ETAG, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use reqwest::header::{
+    ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+};
 use tokio::time::{Duration, Instant};
 use tracebloc_core::assess::source::RepositorySource;
-use tracebloc_core::index::ChartIndex;
+use tracebloc_core::index::{ChartChanges, ChartIndex, IndexError};
 use tracebloc_core::name::ChartName;
+use tracebloc_core::snapshot::{Evidence, ObservedChart, RepositoryOrigin};
 
 use crate::http::{HttpClient, Request, SafeUrl};
+use crate::registry::Registry;
 
-pub(crate) use cache::IndexCache;
+pub(crate) use cache::{Cache, Cleared};
 pub(crate) use error::ChartsError;
+pub(crate) use oci::{Details, is_plain_http};
+use repositories::Access;
+
+pub(crate) use repositories::{Repositories, RepositoriesError};
 
 /// How long one repository may take, unless told otherwise (DESIGN §6 "Time is bounded").
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -21,41 +32,136 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// The most bytes of an index: the largest public ones are a fifth of it.
 const INDEX_LIMIT: usize = 100 * 1024 * 1024;
 
-/// The versions of a chart, and when its repository confirmed them.
-#[derive(Debug)]
-pub(crate) struct Confirmed {
-    pub(crate) index: ChartIndex,
-    pub(crate) at: Timestamp,
-}
-
 /// Asks chart repositories.
 #[derive(Debug)]
-pub(crate) struct Charts {
+pub(crate) struct Charts<'context> {
     http: HttpClient,
-    cache: Option<IndexCache>,
+    registry: &'context Registry,
+    cache: Option<Cache>,
+    repositories: &'context Repositories,
     now: Timestamp,
 }
 
-impl Charts {
+impl<'context> Charts<'context> {
     /// A client; without a cache every index is fetched whole.
-    pub(crate) fn new(http: HttpClient, cache: Option<IndexCache>, now: Timestamp) -> Self {
-        Self { http, cache, now }
+    pub(crate) fn new(
+        http: HttpClient,
+        registry: &'context Registry,
+        cache: Option<Cache>,
+        repositories: &'context Repositories,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            http,
+            registry,
+            cache,
+            repositories,
+            now,
+        }
     }
 
-    /// The published versions of a chart.
-    pub(crate) async fn versions(
+    /// The published versions of some charts of one repository, which is asked once.
+    pub(crate) async fn observe(
+        &self,
+        source: &RepositorySource,
+        charts: &[ChartName],
+    ) -> Vec<ObservedChart> {
+        if source.is_oci() {
+            // There a chart is a repository of its own, so that there is one chart.
+            let outcome = self.tags(source).await;
+            return charts
+                .iter()
+                .map(|chart| self.observed(source, chart, outcome.clone()))
+                .collect();
+        }
+        let answer = self.index(source).await;
+        let outcomes: Vec<Result<ChartIndex, ChartsError>> = charts
+            .iter()
+            .map(|chart| match &answer {
+                Ok(answer) => Ok(ChartIndex::parse(&answer.body, chart.as_str())?),
+                Err(error) => Err(error.clone()),
+            })
+            .collect();
+        // A page that is no index must not take the place of one.
+        let is_index = outcomes.iter().any(|outcome| {
+            matches!(
+                outcome,
+                Ok(_) | Err(ChartsError::Index(IndexError::ChartAbsent { .. }))
+            )
+        });
+        if let (Ok(answer), Some(cache), true) = (&answer, self.cache_for(source), is_index) {
+            answer.keep(cache, &source.reference.url);
+        }
+        charts
+            .iter()
+            .zip(outcomes)
+            .map(|(chart, outcome)| self.observed(source, chart, outcome))
+            .collect()
+    }
+
+    fn observed(
         &self,
         source: &RepositorySource,
         chart: &ChartName,
-    ) -> Result<Confirmed, ChartsError> {
+        outcome: Result<ChartIndex, ChartsError>,
+    ) -> ObservedChart {
+        let changes = match &outcome {
+            Ok(index) => self.changes(source, chart, index),
+            // The chart may have been there before.
+            Err(ChartsError::Index(IndexError::ChartAbsent { .. })) => {
+                self.changes(source, chart, &ChartIndex::default())
+            }
+            Err(_) => ChartChanges::default(),
+        };
+        let is_optional = source.reference.origin == RepositoryOrigin::User;
+        let index = match outcome {
+            Ok(index) => Evidence::Known(index),
+            // That another repository of the user does not have the chart is an answer, and the usual one.
+            Err(ChartsError::Index(IndexError::ChartAbsent { .. })) if is_optional => {
+                Evidence::Known(ChartIndex::default())
+            }
+            Err(error) => Evidence::Unknown(error.gap(format!(
+                "the versions of chart {chart} in {}",
+                source.reference.name.as_ref().unwrap_or(&source.reference.url)
+            ))),
+        };
+        ObservedChart {
+            repository: source.reference.clone(),
+            chart: chart.clone(),
+            observed_at: index.known().map(|_| self.now),
+            index,
+            changes,
+        }
+    }
+
+    /// How a repository is asked: as the user's entry for it says, if there is one.
+    fn access(&self, source: &RepositorySource) -> Access {
+        source
+            .reference
+            .name
+            .as_deref()
+            .and_then(|name| self.repositories.access(name))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// The index of a repository as it is now, whatever it is.
+    async fn index(&self, source: &RepositorySource) -> Result<Index, ChartsError> {
         let url = index_url(&source.secret_url)?;
-        // A copy of what needs credentials would be readable without them.
-        let cache = self.cache.as_ref().filter(|_| !source.reference.masked);
-        let kept = cache.and_then(|cache| cache.read(&source.reference.url));
-        let mut request = with_credentials(
-            Request::get(url, Instant::now() + DEADLINE).body_limit(INDEX_LIMIT),
-            &source.secret_url,
-        );
+        let access = self.access(source);
+        let kept = self
+            .cache_for(source)
+            .and_then(|cache| cache.index(&source.reference.url));
+        let mut request = Request::get(url, Instant::now() + DEADLINE)
+            .body_limit(INDEX_LIMIT)
+            .credentials_everywhere(access.everywhere);
+        let authorization = access
+            .authorization
+            .clone()
+            .or_else(|| user_info(&source.secret_url));
+        if let Some(authorization) = authorization {
+            request = request.authorization(authorization);
+        }
         if let Some(kept) = &kept {
             for (name, value) in [
                 (IF_NONE_MATCH, &kept.etag),
@@ -69,45 +175,47 @@ impl Charts {
                 }
             }
         }
-        let answer = self.http.send(&request).await?.success()?;
-        let body = match (answer.status.as_u16(), kept) {
-            (304, Some(kept)) => kept.body,
-            (304, None) => {
-                return Err(ChartsError::NotModified {
-                    endpoint: answer.endpoint,
-                });
-            }
+        let answer = match access.tls()? {
+            Some(tls) => self.http.with_tls(tls)?.send(&request).await?,
+            None => self.http.send(&request).await?,
+        }
+        .success()?;
+        match (answer.status.as_u16(), kept) {
+            (304, Some(kept)) => Ok(Index {
+                body: kept.body,
+                validators: None,
+            }),
+            (304, None) => Err(ChartsError::NotModified {
+                endpoint: answer.endpoint,
+            }),
             _ => {
-                let index = ChartIndex::parse(&answer.body, chart.as_str())?;
-                if let Some(cache) = cache {
-                    let header = |name: reqwest::header::HeaderName| {
-                        answer.header(name.as_str()).map(str::to_owned)
-                    };
-                    cache.keep(
-                        &source.reference.url,
-                        header(ETAG),
-                        header(LAST_MODIFIED),
-                        &answer.body,
-                    );
-                }
-                return Ok(Confirmed {
-                    index,
-                    at: self.now,
-                });
+                let header = |name: HeaderName| answer.header(name.as_str()).map(str::to_owned);
+                Ok(Index {
+                    validators: Some((header(ETAG), header(LAST_MODIFIED))),
+                    body: answer.body,
+                })
             }
-        };
-        Ok(Confirmed {
-            index: ChartIndex::parse(&body, chart.as_str())?,
-            at: self.now,
-        })
+        }
+    }
+}
+
+/// What a repository gave as its index.
+struct Index {
+    body: Vec<u8>,
+    /// `ETag` and `Last-Modified`; `None` where the body is the copy that was kept.
+    validators: Option<(Option<String>, Option<String>)>,
+}
+
+impl Index {
+    fn keep(&self, cache: &Cache, url: &str) {
+        if let Some((etag, last_modified)) = &self.validators {
+            cache.keep_index(url, etag.clone(), last_modified.clone(), &self.body);
+        }
     }
 }
 
 /// The index of a repository: Helm appends the file's name to the path and leaves the query alone (FACTS 7.1).
 fn index_url(repository: &str) -> Result<SafeUrl, ChartsError> {
-    if repository.starts_with("oci://") {
-        return Err(ChartsError::Oci);
-    }
     let mut url = url::Url::parse(repository).map_err(|_| ChartsError::Url)?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(ChartsError::Scheme {
@@ -122,29 +230,16 @@ fn index_url(repository: &str) -> Result<SafeUrl, ChartsError> {
     SafeUrl::parse(url.as_str()).map_err(|_| ChartsError::Url)
 }
 
-/// Sends the user info of a repository's URL as Basic credentials.
-fn with_credentials(request: Request, repository: &str) -> Request {
-    use base64::Engine as _;
-    let Ok(url) = url::Url::parse(repository) else {
-        return request;
-    };
+/// The user info of a repository's URL as Basic credentials.
+fn user_info(repository: &str) -> Option<HeaderValue> {
+    let url = url::Url::parse(repository).ok()?;
     if url.username().is_empty() && url.password().is_none() {
-        return request;
+        return None;
     }
-    let decode = |text: &str| percent_decode(text);
-    let pair = format!(
-        "{}:{}",
-        decode(url.username()),
-        decode(url.password().unwrap_or_default())
-    );
-    let value = format!(
-        "Basic {}",
-        base64::engine::general_purpose::STANDARD.encode(pair)
-    );
-    match HeaderValue::from_str(&value) {
-        Ok(value) => request.authorization(value),
-        Err(_) => request,
-    }
+    repositories::basic(
+        &percent_decode(url.username()),
+        &percent_decode(url.password().unwrap_or_default()),
+    )
 }
 
 /// Undoes the percent-encoding of user info.

@@ -1,5 +1,6 @@
 //! What was typed: clap types only. Their documentation is the help. Nothing here reads the environment.
 
+mod cache;
 mod connection;
 mod outdated;
 mod values;
@@ -8,6 +9,7 @@ use std::ffi::OsString;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use cache::{CacheArgs, CacheCommand};
 pub(crate) use connection::{ConnectionArgs, Token};
 pub(crate) use outdated::{Only, OutdatedArgs, ReleaseSelector};
 pub(crate) use values::RequestTimeout;
@@ -36,7 +38,8 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Outdated(OutdatedArgs),
+    Outdated(Box<OutdatedArgs>),
+    Cache(CacheArgs),
 }
 
 /// How to show it.

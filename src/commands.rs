@@ -1,5 +1,6 @@
 //! One file a command: gather → assess → render.
 
+mod cache;
 mod outdated;
 
 use crate::cli::{Cli, Command, Invocation};
@@ -14,8 +15,9 @@ pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exi
         connection,
         command,
     } = cli;
-    let context = Context::resolve(invocation, connection, ui).await?;
+    let resolve = || Context::resolve(invocation, connection, ui);
     match command {
-        Command::Outdated(args) => outdated::run(&context, ui, args).await,
+        Command::Outdated(args) => outdated::run(&resolve().await?, ui, *args).await,
+        Command::Cache(args) => cache::run(ui, &args),
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracebloc_core::name::Namespace;
 
+use crate::charts::{Repositories, RepositoriesError};
 use crate::cli::{ConnectionArgs, Invocation};
 use crate::registry::UserCredentials;
 use crate::ui::Ui;
@@ -55,12 +56,33 @@ pub(crate) struct Context {
     pub(crate) storage: Storage,
     /// Registry credentials of the user.
     pub(crate) credentials: UserCredentials,
+    /// The chart repositories of the user, or why they are not known.
+    repositories: Result<Repositories, RepositoriesError>,
     /// Where copies of chart indexes are kept; `None` where there is no such place.
     pub(crate) cache: Option<PathBuf>,
     /// The time of the call.
     pub(crate) now: Timestamp,
     /// How long gathering may take in all; `None` where the user lets single requests take for ever.
     pub(crate) time_limit: Option<Duration>,
+}
+
+/// What commands know that ask no cluster.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    /// Where something may be kept; `None` where there is no such place.
+    pub(crate) cache: Option<PathBuf>,
+    /// The time of the call.
+    pub(crate) now: Timestamp,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub(crate) fn of_process() -> Self {
+        Self {
+            cache: dirs::cache_dir().map(|directory| directory.join("kubectl-tracebloc")),
+            now: Timestamp::now(),
+        }
+    }
 }
 
 impl Context {
@@ -85,6 +107,7 @@ impl Context {
         exec::authenticate(&mut target.config.auth_info)
             .await
             .map_err(|(command, source)| ContextError::Plugin { command, source })?;
+        let Surroundings { cache, now } = Surroundings::of_process();
         let namespace = Namespace::parse(&target.namespace).map_err(ContextError::Namespace)?;
         Ok(Self {
             invocation,
@@ -92,11 +115,26 @@ impl Context {
             namespace_given,
             storage: environment.storage()?,
             credentials: registries::credentials(&environment, ui),
-            cache: dirs::cache_dir().map(|directory| directory.join("kubectl-tracebloc")),
-            now: Timestamp::now(),
+            repositories: match environment.repositories_file() {
+                Some(path) => Repositories::read(&path),
+                None => Ok(Repositories::default()),
+            },
+            cache,
+            now,
             time_limit: request_timeout.map(|limit| TIME_LIMIT.max(limit + SLACK)),
             target,
         })
+    }
+
+    /// The chart repositories of the user, none where their file could not be read.
+    pub(crate) fn repositories(&self) -> &Repositories {
+        static NONE: Repositories = Repositories::none();
+        self.repositories.as_ref().unwrap_or(&NONE)
+    }
+
+    /// Why the chart repositories of the user are not known.
+    pub(crate) fn repositories_error(&self) -> Option<&RepositoriesError> {
+        self.repositories.as_ref().err()
     }
 
     /// The API server and the context, for messages.

@@ -1,5 +1,6 @@
 //! Failure as users see it: kind, wording, what to do next, and the exit code. All of it in one place.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tracebloc_core::name::Namespace;
@@ -104,6 +105,25 @@ pub(crate) enum Error {
         /// Releases that may have been meant, as NAMESPACE/NAME.
         similar: Vec<String>,
     },
+    /// `--repo` names neither a URL nor a repository of the user. The text is not repeated: it may be a password in the wrong place.
+    #[error("--repo takes a URL, or the name of a repository of `helm repo list`")]
+    NoRepository {
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// The system names no place for caches.
+    #[error(
+        "there is no cache directory: neither $XDG_CACHE_HOME nor the home directory leads to one"
+    )]
+    NoCache,
+    /// The cache could not be cleared.
+    #[error("the cache in `{}` could not be cleared", directory.display())]
+    CacheClear {
+        /// Where it is.
+        directory: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A namespace that was named does not exist.
     #[error("no namespace `{namespace}` in {server}")]
     NoNamespace {
@@ -123,9 +143,13 @@ impl Error {
             Self::Runtime(_) | Self::Profile(_) | Self::Encode { .. } | Self::Output(_) => {
                 Exit::Failed
             }
-            Self::Usage { .. } => Exit::Usage,
+            Self::Usage { .. } | Self::NoRepository { .. } => Exit::Usage,
             Self::Context(error) if error.is_usage() => Exit::Usage,
-            Self::Context(_) | Self::Http(_) | Self::Roots(_) => Exit::Workstation,
+            Self::Context(_)
+            | Self::Http(_)
+            | Self::Roots(_)
+            | Self::NoCache
+            | Self::CacheClear { .. } => Exit::Workstation,
             Self::Cluster { source, .. } => match source {
                 ClusterError::Unauthorized | ClusterError::Forbidden { .. } => Exit::Refused,
                 ClusterError::Credentials { .. } | ClusterError::Setup { .. } => Exit::Workstation,
@@ -152,6 +176,10 @@ impl Error {
             Self::NoRelease { similar, .. } => {
                 vec![format!("did you mean {}?", similar.join(" or "))]
             }
+            Self::NoRepository { known } if known.is_empty() => {
+                vec!["Helm knows no repository here; add one with `helm repo add`".to_owned()]
+            }
+            Self::NoRepository { known } => vec![format!("there are: {}", known.join(", "))],
             Self::NoNamespace { .. } => {
                 vec!["list the namespaces with `kubectl get namespaces`".to_owned()]
             }
@@ -159,6 +187,8 @@ impl Error {
             | Self::Output(_)
             | Self::Profile(_)
             | Self::Encode { .. }
+            | Self::NoCache
+            | Self::CacheClear { .. }
             | Self::Http(_)
             | Self::Roots(_) => Vec::new(),
         }

@@ -1,6 +1,7 @@
 //! Asking everyone: the one place with concurrency. It fills a [`Snapshot`]; a question without an answer becomes a gap in it, and only where
 //! nothing at all can be said does it fail.
 
+mod charts;
 mod published;
 mod pull_secrets;
 mod scope;
@@ -12,14 +13,13 @@ use std::num::NonZeroU32;
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
-use tracebloc_core::assess::source::{RepositorySource, repository};
 use tracebloc_core::assess::{Question, is_product};
-use tracebloc_core::name::ChartName;
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Release;
-use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedChart, ObservedRelease, Snapshot};
+use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedRelease, Snapshot};
+use tracebloc_core::version::Version;
 
-use crate::charts::{Charts, IndexCache};
+use crate::charts::{Cache, Charts};
 use crate::cluster::{Cluster, ClusterError, Listed};
 use crate::context::Context;
 use crate::error::Error;
@@ -43,6 +43,8 @@ pub(crate) struct Request {
     pub(crate) scope: Scope,
     /// What about them.
     pub(crate) question: Question,
+    /// Whether releases of charts that the profile does not know are looked at too.
+    pub(crate) all_charts: bool,
     /// `--repo`.
     pub(crate) repository: Option<String>,
     /// Whether copies of chart indexes may be used and kept.
@@ -93,46 +95,19 @@ pub(crate) async fn gather(
     let mut releases = records(&cluster, &revisions).await;
     if !request.scope.names_releases() {
         let before = releases.len();
-        releases.retain(|observed| is_product(observed, profile));
+        releases.retain(|observed| request.all_charts || is_product(observed, profile));
         if releases.is_empty() {
             notes.extend(scope::nothing_found(context, &request.scope, before));
         }
     }
     ui.detail(|| format!("{} release records read", releases.len()));
-    let mut snapshot = Snapshot {
-        context: ContextFacts {
-            name: context.target.context.clone(),
-            server: context.target.server.clone(),
-            cluster_uid: evidence(uid, "namespace kube-system"),
-            kubeconfig: context
-                .target
-                .kubeconfig
-                .as_ref()
-                .map(|path| path.display().to_string()),
-        },
-        observed_at: context.now,
-        kubernetes: evidence(version, "the server's version"),
+    let mut snapshot = begin(
+        context,
+        evidence(version, "the server's version"),
+        evidence(uid, "namespace kube-system"),
         releases,
-        live: Vec::new(),
-        pods: Vec::new(),
-        unlisted: Vec::new(),
-        nodes: BTreeMap::new(),
-        charts: Vec::new(),
-        published: BTreeMap::new(),
-        manifests: BTreeMap::new(),
-    };
+    );
     let http = HttpClient::new(request.roots.clone(), deadline)?;
-    let sources = if request.question.chart {
-        chart_sources(&mut snapshot, profile, request.repository.as_deref())
-    } else {
-        Vec::new()
-    };
-    let cache = context
-        .cache
-        .as_deref()
-        .filter(|_| request.use_cache)
-        .map(IndexCache::below);
-    let charts = Charts::new(http.clone(), cache, context.now);
     let registry = Registry::new(
         http.limited(request.max_requests),
         RegistryOptions {
@@ -141,6 +116,24 @@ pub(crate) async fn gather(
             ..RegistryOptions::default()
         },
     );
+    let wanted = if request.question.chart {
+        charts::wanted(
+            &mut snapshot,
+            context,
+            profile,
+            &registry,
+            request.repository.as_deref(),
+        )?
+    } else {
+        Vec::new()
+    };
+    let cache = context
+        .cache
+        .as_deref()
+        .filter(|_| request.use_cache)
+        .map(|directory| Cache::at(directory, context.now));
+    let charts = Charts::new(http, &registry, cache, context.repositories(), context.now);
+    let kubernetes = snapshot.kubernetes.known().cloned();
     let images = async {
         if request.question.digest {
             surroundings::observe(&cluster, &mut snapshot, profile).await;
@@ -161,10 +154,49 @@ pub(crate) async fn gather(
             }
         }
     };
-    let ((), observed) = join(images, chart_versions(&charts, sources)).await;
-    snapshot.charts = observed;
+    let ((), answers) = join(
+        images,
+        charts::ask(&charts, &wanted, &request.question, kubernetes.as_ref()),
+    )
+    .await;
+    charts::settle(&mut snapshot, answers);
+    if request.question.chart && !request.scope.names_releases() {
+        notes.extend(charts::leave_out(&mut snapshot, profile));
+    }
     ui.detail(|| format!("{} requests to the API server", cluster.requests()));
     Ok(Gathered { snapshot, notes })
+}
+
+/// A snapshot of the releases, in which nothing else is known yet.
+fn begin(
+    context: &Context,
+    kubernetes: Evidence<Version>,
+    cluster_uid: Evidence<String>,
+    releases: Vec<ObservedRelease>,
+) -> Snapshot {
+    Snapshot {
+        context: ContextFacts {
+            name: context.target.context.clone(),
+            server: context.target.server.clone(),
+            cluster_uid,
+            kubeconfig: context
+                .target
+                .kubeconfig
+                .as_ref()
+                .map(|path| path.display().to_string()),
+        },
+        observed_at: context.now,
+        kubernetes,
+        releases,
+        live: Vec::new(),
+        pods: Vec::new(),
+        unlisted: Vec::new(),
+        nodes: BTreeMap::new(),
+        charts: Vec::new(),
+        unread: Vec::new(),
+        published: BTreeMap::new(),
+        manifests: BTreeMap::new(),
+    }
 }
 
 fn evidence<T>(outcome: Result<T, ClusterError>, asked: &str) -> Evidence<T> {
@@ -205,54 +237,4 @@ async fn record(cluster: &Cluster, listed: &Listed) -> Evidence<Release> {
             Evidence::Unknown(error.gap(asked))
         }
     }
-}
-
-/// Chooses each release's repository, and lists each chart of each repository once.
-fn chart_sources(
-    snapshot: &mut Snapshot,
-    profile: &Profile,
-    flag: Option<&str>,
-) -> Vec<(RepositorySource, ChartName)> {
-    let mut sources: Vec<(RepositorySource, ChartName)> = Vec::new();
-    for observed in &mut snapshot.releases {
-        let Evidence::Known(release) = observed.current() else {
-            continue;
-        };
-        let Some(source) = repository(release, profile, flag) else {
-            continue;
-        };
-        let chart = release.chart.name.clone();
-        observed.repository = Some(source.reference.clone());
-        let is_known = sources
-            .iter()
-            .any(|(known, of)| known.reference.url == source.reference.url && *of == chart);
-        if !is_known {
-            sources.push((source, chart));
-        }
-    }
-    sources
-}
-
-async fn chart_versions(
-    charts: &Charts,
-    sources: Vec<(RepositorySource, ChartName)>,
-) -> Vec<ObservedChart> {
-    stream::iter(sources)
-        .map(|(source, chart)| async move {
-            let outcome = charts.versions(&source, &chart).await;
-            let asked = format!("the versions of chart {chart} in {}", source.reference.url);
-            let (index, observed_at) = match outcome {
-                Ok(confirmed) => (Evidence::Known(confirmed.index), Some(confirmed.at)),
-                Err(error) => (Evidence::Unknown(error.gap(asked)), None),
-            };
-            ObservedChart {
-                repository: source.reference,
-                chart,
-                index,
-                observed_at,
-            }
-        })
-        .buffered(QUESTIONS_AT_ONCE)
-        .collect()
-        .await
 }

@@ -8,6 +8,7 @@ mod error;
 mod request;
 mod roots;
 mod safe_url;
+mod tls;
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -24,6 +25,7 @@ pub(crate) use error::{Endpoint, HttpError, wait};
 pub(crate) use request::{Redirects, Request};
 pub(crate) use roots::{ExtraRoots, RootsError};
 pub(crate) use safe_url::SafeUrl;
+pub(crate) use tls::TlsOptions;
 
 use budget::Budget;
 
@@ -90,6 +92,7 @@ pub(crate) struct HttpClient {
     proxied: reqwest::Client,
     direct: OnceLock<reqwest::Client>,
     roots: ExtraRoots,
+    tls: TlsOptions,
     budget: Option<Arc<Budget>>,
     /// When the whole call has used up its time, whatever a single request may take.
     deadline: Option<Instant>,
@@ -100,11 +103,24 @@ impl HttpClient {
     /// authorities beside those of the system, and gives no request more time than until `deadline`.
     pub(crate) fn new(roots: ExtraRoots, deadline: Option<Instant>) -> Result<Self, HttpError> {
         Ok(Self {
-            proxied: build(reqwest::Client::builder(), &roots)?,
+            proxied: build(reqwest::Client::builder(), &roots, &TlsOptions::default())?,
             direct: OnceLock::new(),
             roots,
+            tls: TlsOptions::default(),
             budget: None,
             deadline,
+        })
+    }
+
+    /// The same with the user's TLS options for one server.
+    pub(crate) fn with_tls(&self, tls: TlsOptions) -> Result<Self, HttpError> {
+        Ok(Self {
+            proxied: build(reqwest::Client::builder(), &self.roots, &tls)?,
+            direct: OnceLock::new(),
+            roots: self.roots.clone(),
+            tls,
+            budget: self.budget.clone(),
+            deadline: self.deadline,
         })
     }
 
@@ -166,7 +182,7 @@ impl HttpClient {
             let target = target?;
             let same_origin = target.as_url().origin() == url.as_url().origin();
             check_redirect(request.redirects, &url, &target, same_origin)?;
-            if !same_origin {
+            if !same_origin && !request.credentials_everywhere {
                 headers.remove(AUTHORIZATION);
             }
             url = target;
@@ -232,7 +248,11 @@ impl HttpClient {
         if let Some(client) = self.direct.get() {
             return Ok(client);
         }
-        let client = build(reqwest::Client::builder().no_proxy(), &self.roots)?;
+        let client = build(
+            reqwest::Client::builder().no_proxy(),
+            &self.roots,
+            &self.tls,
+        )?;
         Ok(self.direct.get_or_init(|| client))
     }
 }
@@ -240,9 +260,9 @@ impl HttpClient {
 fn build(
     builder: reqwest::ClientBuilder,
     roots: &ExtraRoots,
+    tls: &TlsOptions,
 ) -> Result<reqwest::Client, HttpError> {
-    builder
-        .tls_certs_merge(roots.certificates())
+    tls.apply(builder, roots)
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())

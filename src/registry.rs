@@ -3,6 +3,7 @@
 //! The protocol is the OCI distribution specification with Docker's token authentication.
 
 mod allowance;
+mod artifact;
 mod ask;
 mod challenge;
 mod credentials;
@@ -11,7 +12,7 @@ mod realm;
 mod tags;
 mod token;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use error::Asked;
 use token::Tokens;
 
 pub(crate) use allowance::Allowance;
+pub(crate) use artifact::is_content_of;
 pub(crate) use credentials::{Keyring, Trouble, UserCredentials};
 pub(crate) use error::RegistryError;
 
@@ -85,6 +87,8 @@ pub(crate) struct Registry {
     manifests: Mutex<HashMap<Digest, Manifest>>,
     /// By registry: what it still takes from us, where it says so.
     allowances: Mutex<BTreeMap<String, Allowance>>,
+    /// The repositories that gave something for credentials.
+    personal: Mutex<BTreeSet<Repository>>,
 }
 
 /// One question to one repository.
@@ -127,6 +131,7 @@ impl Registry {
             permits: Mutex::default(),
             manifests: Mutex::default(),
             allowances: Mutex::default(),
+            personal: Mutex::default(),
         }
     }
 

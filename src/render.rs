@@ -1,11 +1,13 @@
 //! What answers look like: tables for people, JSON and YAML for programs.
 
 pub(crate) mod outdated;
-mod text;
+
+use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::ui::is_harmful;
 
 /// How much a table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub(crate) enum Detail {
 /// The report as JSON, indented, with a newline at its end.
 pub(crate) fn json(report: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string_pretty(report)
-        .map(|text| text + "\n")
+        .map(|text| escaped(&text) + "\n")
         .map_err(|_| Error::Encode { format: "JSON" })
 }
 
@@ -30,4 +32,42 @@ pub(crate) fn yaml(report: &impl Serialize) -> Result<String, Error> {
         text.push('\n');
     }
     Ok(text)
+}
+
+/// JSON in which no character is left that a terminal may take for a command, or that turns the direction of writing. Such characters stand
+/// in strings only, so that their escapes mean the same.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_harmful(character) && character != '\n' {
+            // Writing to a String cannot fail.
+            let _infallible = write!(text, "\\u{:04x}", u32::from(character));
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_get_every_character_and_terminals_none_that_does_harm() {
+        for hostile in [
+            "a\u{1b}[2J\u{9b}31m\u{7f}\u{202e}\n\u{85}b: # c",
+            "a\u{9b}2J",
+            "\u{1b}]0;x\u{7}",
+        ] {
+            let json = json(&hostile).unwrap();
+            let yaml = yaml(&hostile).unwrap();
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), hostile);
+            assert_eq!(serde_saphyr::from_str::<String>(&yaml).unwrap(), hostile);
+            assert!(!json.trim_end().contains(is_harmful), "{json:?}");
+            // YAML has no escape outside quotes for what turns the direction of writing; a terminal does nothing else with it.
+            let commands = |character: char| character.is_control() && character != '\n';
+            assert!(!yaml.contains(commands), "{yaml:?}");
+        }
+    }
 }

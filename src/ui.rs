@@ -1,5 +1,7 @@
 //! Where output goes: the answer to stdout, everything else to stderr; colour, width and verbosity.
 
+mod text;
+
 use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Instant;
@@ -8,6 +10,8 @@ use anstyle::{AnsiColor, Style};
 
 use crate::cli::ColorChoice;
 use crate::error::Error;
+
+pub(crate) use text::{harmless, is_harmful};
 
 /// Styles of the parts of an answer; plain where colour is off.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +75,7 @@ impl Ui {
     /// Tells something that is no part of the answer.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            self.to_stderr(text);
+            self.to_stderr(&harmless(text));
         }
     }
 
@@ -81,7 +85,7 @@ impl Ui {
             self.to_stderr(&format!(
                 "{:>6.3} s  {}",
                 self.started.elapsed().as_secs_f64(),
-                text()
+                harmless(&text())
             ));
         }
     }
@@ -91,10 +95,11 @@ impl Ui {
         if error.is_silent() {
             return;
         }
-        let mut text = format!("error: {error}");
+        // Servers, files and clusters are quoted in what follows.
+        let mut text = format!("error: {}", harmless(&error.to_string()));
         let mut cause = error.source();
         while let Some(source) = cause {
-            let line = source.to_string();
+            let line = harmless(&source.to_string());
             if !text.contains(&line) {
                 text.push_str("\n  caused by: ");
                 text.push_str(&line);
@@ -103,7 +108,7 @@ impl Ui {
         }
         for hint in error.hints() {
             text.push_str("\n  hint: ");
-            text.push_str(&hint);
+            text.push_str(&harmless(&hint));
         }
         self.to_stderr(&text);
     }

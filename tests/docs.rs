@@ -43,7 +43,7 @@ fn help(arguments: &[&str]) -> String {
 #[test]
 fn the_reference_is_the_help() {
     let mut page = "# Reference\n\nWhat `--help` says. This page is generated.\n".to_owned();
-    for arguments in [&[][..], &["outdated"]] {
+    for arguments in [&[][..], &["outdated"], &["cache"], &["cache", "clear"]] {
         let name = ["kubectl tracebloc"]
             .iter()
             .chain(arguments)

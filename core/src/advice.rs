@@ -27,19 +27,34 @@ impl<'facts> Advisor<'facts> {
         chart: &str,
         repository: &RepositoryRef,
         to: &Version,
-    ) -> String {
+    ) -> Vec<String> {
+        let mut before = Vec::new();
         let mut line = CommandLine::new("helm upgrade");
         line.word(release.name.as_str());
-        line.word(chart);
-        if repository.masked {
-            // The shell's variable holds what must not be printed.
-            line.flag("--repo \"$REPOSITORY_URL\"");
+        if let Some(name) = &repository.name {
+            // Only by its name does Helm use the entry's credentials, and then with its own copy of the index, which may be old.
+            let mut update = CommandLine::new("helm repo update");
+            update.word(name);
+            before.push(update.0);
+            line.word(&format!("{name}/{chart}"));
+        } else if repository.url.starts_with("oci://") {
+            line.word(&repository.url);
+            if repository.plain_http {
+                line.flag("--plain-http");
+            }
         } else {
-            line.option("--repo", &repository.url);
+            line.word(chart);
+            if repository.masked {
+                // The shell's variable holds what must not be printed.
+                line.flag("--repo \"$REPOSITORY_URL\"");
+            } else {
+                line.option("--repo", &repository.url);
+            }
         }
         line.option("--version", &to.to_string());
         line.flag("--reset-then-reuse-values");
-        self.helm(line, &release.namespace)
+        before.push(self.helm(line, &release.namespace));
+        before
     }
 
     /// Brings a release back to a revision; the only way out of a pending operation (FACTS 5.3).

@@ -2,6 +2,7 @@
 
 mod chart;
 mod digest;
+mod listing;
 mod release;
 pub mod source;
 
@@ -14,12 +15,14 @@ use crate::report::{
     API_VERSION, ChartState, ContextReport, ImageFlag, ImageState, OutdatedReport, ReleaseReport,
     Summary, UnknownReason,
 };
-use crate::snapshot::{Evidence, Gap, ObservedRelease, Snapshot};
+use crate::snapshot::{Evidence, Gap, ObservedChart, ObservedRelease, RepositoryOrigin, Snapshot};
+use crate::version::Constraint;
 
+pub use chart::wanted_details;
 pub use digest::{PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_tags};
 
 /// What to judge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// Whether chart drift is asked for.
     pub chart: bool,
@@ -27,6 +30,8 @@ pub struct Question {
     pub digest: bool,
     /// Whether prereleases of the chart count.
     pub prereleases: Prereleases,
+    /// The range in which newer versions of the chart count.
+    pub constraint: Option<Constraint>,
 }
 
 /// Whether prereleases count as newer versions.
@@ -42,7 +47,7 @@ pub enum Prereleases {
 struct Case<'facts> {
     snapshot: &'facts Snapshot,
     profile: &'facts Profile,
-    question: Question,
+    question: &'facts Question,
     advisor: Advisor<'facts>,
     observed: &'facts ObservedRelease,
 }
@@ -57,7 +62,7 @@ impl Case<'_> {
 }
 
 /// Judges a snapshot: what is behind, and why.
-pub fn outdated(snapshot: &Snapshot, profile: &Profile, question: Question) -> OutdatedReport {
+pub fn outdated(snapshot: &Snapshot, profile: &Profile, question: &Question) -> OutdatedReport {
     let mut releases = Vec::new();
     let mut findings = Vec::new();
     for observed in &snapshot.releases {
@@ -74,6 +79,7 @@ pub fn outdated(snapshot: &Snapshot, profile: &Profile, question: Question) -> O
         findings.extend(found);
     }
     findings.extend(unanswered(snapshot));
+    findings.extend(workstation(snapshot));
     let summary = summarise(&releases);
     OutdatedReport {
         api_version: API_VERSION.to_owned(),
@@ -110,6 +116,7 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             let (chart, found) = chart::judge(case, current);
             report.chart = Some(chart);
             findings.extend(found);
+            findings.extend(listing::judge(case, current));
         }
         if case.question.digest && !release::is_gone(head.status) {
             let (images, found) = digest::judge(case, current);
@@ -136,6 +143,39 @@ fn unanswered(snapshot: &Snapshot) -> Vec<Finding> {
             )
         })
         .collect()
+}
+
+/// What the user's own configuration would have told: files that could not be read, and repositories in them that did not answer.
+fn workstation(snapshot: &Snapshot) -> Vec<Finding> {
+    let told = |code, gap: &Gap| {
+        Finding::new(
+            code,
+            Subject::default(),
+            format!("{}: {}", gap.asked, gap.message),
+        )
+    };
+    let unread = snapshot
+        .unread
+        .iter()
+        .map(|gap| told(Code::ConfigurationUnread, gap));
+    // Of a repository that a release is held against, the release itself tells.
+    let is_held_against = |chart: &ObservedChart| {
+        snapshot.releases.iter().any(|observed| {
+            observed
+                .repository
+                .as_ref()
+                .is_some_and(|repository| repository.is_same(&chart.repository))
+        })
+    };
+    let unanswered = snapshot
+        .charts
+        .iter()
+        .filter(|chart| {
+            chart.repository.origin == RepositoryOrigin::User && !is_held_against(chart)
+        })
+        .filter_map(|chart| chart.index.gap())
+        .map(|gap| told(Code::RepositoryUnanswered, gap));
+    unread.chain(unanswered).collect()
 }
 
 fn summarise(releases: &[ReleaseReport]) -> Summary {

@@ -69,6 +69,14 @@ codes! {
     ChartVersionUnlisted = "chart-version-unlisted", Info;
     /// It is not known which versions of the chart are published.
     ChartUnknown = "chart-unknown", Warning;
+    /// The repository does not list versions any more that it listed before, other than the oldest: they were withdrawn, or the index is damaged.
+    IndexShrunk = "index-shrunk", Warning;
+    /// The repository has other content under a version than before.
+    ChartRepublished = "chart-republished", Danger;
+    /// A chart repository of the user's `repositories.yaml` did not answer, so that it could not be taken into account.
+    RepositoryUnanswered = "repository-unanswered", Warning;
+    /// A configuration file of the user could not be read, so that what it says is not taken into account.
+    ConfigurationUnread = "configuration-unread", Warning;
     /// The newest revision failed: its objects may be a mixture of two chart versions.
     ReleaseFailed = "release-failed", Danger;
     /// An operation holds the release, or was killed while it did; Helm refuses an upgrade until it is rolled back.

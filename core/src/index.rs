@@ -4,6 +4,8 @@
 //! duplicate keys are refused, as Helm does; entries that Helm skips with a log line are kept as [`RejectedVersion`].
 
 mod document;
+mod history;
+mod registry;
 mod slice;
 
 use std::fmt;
@@ -14,11 +16,14 @@ use crate::version::Version;
 use crate::yaml::{YamlError, YamlErrorKind};
 use document::{Document, Entry, Root};
 
+pub use history::{ChartChanges, ChartHistory, Republished};
+pub use registry::ChartConfig;
+
 /// The most similar chart names that an error offers.
 const HINT_LIMIT: usize = 5;
 
 /// The versions of one chart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChartIndex {
     /// Its versions, newest first.
@@ -39,7 +44,10 @@ pub struct ChartVersion {
     pub kube_version: Option<String>,
     /// True if the maintainers call it deprecated. Helm installs it all the same.
     pub deprecated: bool,
-    /// SHA-256 of the archive: 64 lower-case hexadecimal digits. `None` if the index has none or it is not of that form.
+    /// True where nothing but the version is known yet: a registry lists tags, and what they hold has to be asked for.
+    #[serde(default)]
+    pub unread: bool,
+    /// SHA-256 of the archive, or of the manifest in a registry: 64 lower-case hexadecimal digits. `None` if the index has none or it is not of that form.
     pub digest: Option<String>,
     /// Where the archive is: absolute, or relative to the repository. Helm uses the first only.
     pub urls: Vec<String>,
@@ -69,6 +77,8 @@ pub enum Rejection {
     Versionless,
     /// Its version cannot be read.
     Unreadable,
+    /// What the registry has under the tag is no chart.
+    NoChart,
 }
 
 /// Why an index could not be read.
@@ -229,6 +239,7 @@ fn accept(entry: Option<Entry>) -> Result<ChartVersion, (Option<String>, Rejecti
         app_version: entry.app_version.filter(|text| !text.is_empty()),
         kube_version: entry.kube_version.filter(|text| !text.is_empty()),
         deprecated: entry.deprecated.unwrap_or_default(),
+        unread: false,
         digest: entry.digest.as_deref().and_then(digest),
         urls: entry.urls.unwrap_or_default(),
     })

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::image::{Digest, ImageRef, Repository};
-use crate::index::ChartIndex;
+use crate::index::{ChartChanges, ChartIndex};
 use crate::manifest::{Documents, Platform};
 use crate::name::{ChartName, Namespace};
 use crate::release::{Release, RevisionHead};
@@ -104,8 +104,21 @@ pub struct RepositoryRef {
     pub url: String,
     /// True if something secret was left out of the URL.
     pub masked: bool,
+    /// Its name in the user's `repositories.yaml`, where it has an entry there.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// True if it is a registry that is asked over http, which Helm has to be told.
+    #[serde(default)]
+    pub plain_http: bool,
     /// Who named it.
     pub origin: RepositoryOrigin,
+}
+
+impl RepositoryRef {
+    /// True if both lead to the same place with the same credentials, whoever named them.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.url == other.url && self.name == other.name && self.masked == other.masked
+    }
 }
 
 /// Who named a chart repository, strongest first.
@@ -116,6 +129,8 @@ pub enum RepositoryOrigin {
     Flag,
     /// The release's own updater.
     Release,
+    /// The user's `repositories.yaml`.
+    User,
     /// The profile.
     Profile,
 }
@@ -132,6 +147,9 @@ pub struct ObservedChart {
     pub index: Evidence<ChartIndex>,
     /// When the repository confirmed them; `None` where it did not.
     pub observed_at: Option<Timestamp>,
+    /// In which way they are not what the repository listed before.
+    #[serde(default)]
+    pub changes: ChartChanges,
 }
 
 /// One release.
@@ -192,6 +210,9 @@ pub struct Snapshot {
     pub nodes: BTreeMap<String, Platform>,
     /// Charts asked for.
     pub charts: Vec<ObservedChart>,
+    /// Configuration of the user that could not be read, and what it would have told.
+    #[serde(default)]
+    pub unread: Vec<Gap>,
     /// What each tag points to now.
     pub published: BTreeMap<ImageRef, Evidence<Digest>>,
     /// Manifests of each repository, as far as they were needed.
@@ -203,7 +224,7 @@ impl Snapshot {
     pub fn chart(&self, repository: &RepositoryRef, chart: &ChartName) -> Option<&ObservedChart> {
         self.charts
             .iter()
-            .find(|observed| observed.repository.url == repository.url && observed.chart == *chart)
+            .find(|observed| observed.repository.is_same(repository) && observed.chart == *chart)
     }
 
     /// A workload as it is: `Known(None)` if it is surely absent.

@@ -1,19 +1,71 @@
-//! Copies of chart indexes, so that an unchanged one costs a question and no download.
+//! What is kept of chart repositories in the user's cache directory: copies of indexes, so that an unchanged one costs a question and no
+//! download; what was listed before, so that a list that shrinks is noticed; and configurations in registries, which never change.
 //!
-//! A copy is one file, written aside and renamed, so that concurrent runs see a whole one or none: a line of JSON, then the index as it came.
-//! A copy that cannot be read or written is no copy; the answer does not depend on it.
+//! Each is one file, written aside and renamed, so that concurrent runs see a whole one or none. What cannot be read or written is not kept;
+//! the answer does not depend on it. All together they take no more than [`LIMIT`]: the least recently used go first.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// The directory of the copies.
+/// The most bytes of all files together.
+const LIMIT: u64 = 64 * 1024 * 1024;
+
+/// The most bytes of one file: a larger one would push out all others.
+const FILE_LIMIT: usize = 32 * 1024 * 1024;
+
+/// After this long nobody writes a file that is still aside: its writer was killed.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// How the name of a file ends that is being written.
+const ASIDE: &str = "part";
+
+/// Makes names of files that are written aside unique within the process.
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+/// What is kept: each kind has a directory of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Copies of indexes, by URL.
+    Index,
+    /// What was listed before, by URL and chart.
+    History,
+    /// Configurations of charts, by digest.
+    Config,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Index, Self::History, Self::Config];
+
+    fn directory(self) -> &'static str {
+        match self {
+            Self::Index => "indexes",
+            Self::History => "histories",
+            Self::Config => "configs",
+        }
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::History => "history",
+            Self::Config => "config",
+        }
+    }
+}
+
+/// The cache of one user.
 #[derive(Debug, Clone)]
-pub(crate) struct IndexCache {
+pub(crate) struct Cache {
     directory: PathBuf,
+    limit: u64,
+    now: SystemTime,
 }
 
 /// An index as it was.
@@ -22,6 +74,15 @@ pub(crate) struct Kept {
     pub(crate) etag: Option<String>,
     pub(crate) last_modified: Option<String>,
     pub(crate) body: Vec<u8>,
+}
+
+/// What was removed from the cache.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Cleared {
+    /// How many files.
+    pub(crate) files: u64,
+    /// How many bytes they had.
+    pub(crate) bytes: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,17 +95,27 @@ struct Header {
     length: usize,
 }
 
-impl IndexCache {
-    /// The copies below a cache directory.
-    pub(crate) fn below(cache: &Path) -> Self {
+/// A file of the cache.
+struct File {
+    path: PathBuf,
+    bytes: u64,
+    used: SystemTime,
+    is_aside: bool,
+}
+
+impl Cache {
+    /// The cache in a directory, which need not exist.
+    pub(crate) fn at(directory: &Path, now: Timestamp) -> Self {
         Self {
-            directory: cache.join("indexes"),
+            directory: directory.to_owned(),
+            limit: LIMIT,
+            now: now.into(),
         }
     }
 
     /// The copy of a repository's index.
-    pub(crate) fn read(&self, url: &str) -> Option<Kept> {
-        let mut bytes = fs::read(self.path(url)).ok()?;
+    pub(crate) fn index(&self, url: &str) -> Option<Kept> {
+        let mut bytes = self.read(Kind::Index, url)?;
         let line_end = bytes.iter().position(|byte| *byte == b'\n')?;
         let header: Header = serde_json::from_slice(&bytes[..line_end]).ok()?;
         let body = bytes.split_off(line_end + 1);
@@ -55,8 +126,8 @@ impl IndexCache {
         })
     }
 
-    /// Keeps a copy, where the server gave something to ask about it with.
-    pub(crate) fn keep(
+    /// Keeps a copy of an index, where the server gave something to ask about it with.
+    pub(crate) fn keep_index(
         &self,
         url: &str,
         etag: Option<String>,
@@ -72,19 +143,39 @@ impl IndexCache {
             last_modified,
             length: body.len(),
         };
-        // A full disk or a read-only home must not fail the answer.
-        let _not_kept = self.write(url, &header, body);
+        if let Ok(mut bytes) = serde_json::to_vec(&header) {
+            bytes.push(b'\n');
+            bytes.extend_from_slice(body);
+            self.keep(Kind::Index, url, &bytes);
+        }
     }
 
-    fn write(&self, url: &str, header: &Header, body: &[u8]) -> std::io::Result<()> {
-        fs::create_dir_all(&self.directory)?;
-        let path = self.path(url);
-        let aside = path.with_extension(format!("{}.part", std::process::id()));
-        let mut file = private(&aside)?;
-        let outcome = serde_json::to_writer(&mut file, header)
-            .map_err(std::io::Error::from)
-            .and_then(|()| file.write_all(b"\n"))
-            .and_then(|()| file.write_all(body))
+    /// What is kept under a key.
+    pub(super) fn read(&self, kind: Kind, key: &str) -> Option<Vec<u8>> {
+        let path = self.path(kind, key);
+        let bytes = fs::read(&path).ok()?;
+        // Where the time of use cannot be written, the file only goes earlier.
+        let _unmarked = fs::File::open(&path).and_then(|file| file.set_modified(self.now));
+        Some(bytes)
+    }
+
+    /// Keeps bytes under a key. A full disk or a read-only home must not fail the answer.
+    pub(super) fn keep(&self, kind: Kind, key: &str, bytes: &[u8]) {
+        if bytes.len() > FILE_LIMIT {
+            return;
+        }
+        let _not_kept = self
+            .write(kind, key, bytes)
+            .and_then(|()| self.trim(self.now));
+    }
+
+    fn write(&self, kind: Kind, key: &str, bytes: &[u8]) -> io::Result<()> {
+        private_directory(&self.directory.join(kind.directory()))?;
+        let path = self.path(kind, key);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let aside = path.with_extension(format!("{}-{number}.{ASIDE}", std::process::id()));
+        let outcome = private(&aside)
+            .and_then(|mut file| file.write_all(bytes))
             .and_then(|()| fs::rename(&aside, &path));
         if outcome.is_err() {
             let _already_gone = fs::remove_file(&aside);
@@ -92,18 +183,109 @@ impl IndexCache {
         outcome
     }
 
-    fn path(&self, url: &str) -> PathBuf {
+    /// Removes the least recently used files until the rest is within the limit, and what killed runs left.
+    fn trim(&self, now: SystemTime) -> io::Result<()> {
+        let mut files = self.files()?;
+        files.sort_by_key(|file| file.used);
+        let mut total: u64 = files.iter().map(|file| file.bytes).sum();
+        for file in files {
+            let age = now.duration_since(file.used).unwrap_or_default();
+            if total > self.limit || file.is_aside && age > ABANDONED {
+                // Another run may have been faster.
+                let _already_gone = fs::remove_file(&file.path);
+                total = total.saturating_sub(file.bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes everything that was kept. Files of others in the same place stay.
+    pub(crate) fn clear(&self) -> io::Result<Cleared> {
+        let mut cleared = Cleared::default();
+        for file in self.files()? {
+            match fs::remove_file(&file.path) {
+                Ok(()) => {
+                    cleared.files += 1;
+                    cleared.bytes += file.bytes;
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for kind in Kind::ALL {
+            // It stays where something of somebody else's is in it.
+            let _not_empty = fs::remove_dir(self.directory.join(kind.directory()));
+        }
+        let _not_empty = fs::remove_dir(&self.directory);
+        Ok(cleared)
+    }
+
+    /// The files that are ours: by place, by name, and no links.
+    fn files(&self) -> io::Result<Vec<File>> {
+        let mut files = Vec::new();
+        for kind in Kind::ALL {
+            let entries = match fs::read_dir(self.directory.join(kind.directory())) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            for entry in entries {
+                let path = entry?.path();
+                let Some(is_aside) = is_ours(&path, kind) else {
+                    continue;
+                };
+                let metadata = match fs::symlink_metadata(&path) {
+                    Ok(metadata) if metadata.is_file() => metadata,
+                    // A link or a directory is not ours; what is gone was another run's.
+                    Ok(_) => continue,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                };
+                files.push(File {
+                    bytes: metadata.len(),
+                    used: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+                    is_aside,
+                    path,
+                });
+            }
+        }
+        Ok(files)
+    }
+
+    fn path(&self, kind: Kind, key: &str) -> PathBuf {
         use std::fmt::Write as _;
-        let mut name = String::with_capacity(70);
-        for byte in Sha256::digest(url.as_bytes()) {
+        let mut name = String::with_capacity(72);
+        for byte in Sha256::digest(key.as_bytes()) {
             let _infallible = write!(name, "{byte:02x}");
         }
-        self.directory.join(name + ".index")
+        self.directory
+            .join(kind.directory())
+            .join(format!("{name}.{}", kind.suffix()))
     }
 }
 
+/// Whether a name is one that we give, and if so, whether to a file that is being written.
+fn is_ours(path: &Path, kind: Kind) -> Option<bool> {
+    let (hash, rest) = path.file_name()?.to_str()?.split_once('.')?;
+    let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_aside = rest.rsplit('.').next() == Some(ASIDE);
+    (is_hash && (is_aside || rest == kind.suffix())).then_some(is_aside)
+}
+
+/// A directory that only its owner may enter.
+fn private_directory(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(path)
+}
+
 /// A new file that only its owner may read.
-fn private(path: &Path) -> std::io::Result<fs::File> {
+fn private(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -115,57 +297,4 @@ fn private(path: &Path) -> std::io::Result<fs::File> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cache(name: &str) -> (IndexCache, PathBuf) {
-        let directory = std::env::temp_dir().join(format!(
-            "tracebloc-index-cache-{name}-{}",
-            std::process::id()
-        ));
-        (IndexCache::below(&directory), directory)
-    }
-
-    #[test]
-    fn what_is_kept_is_read_again() {
-        let (cache, directory) = cache("round-trip");
-        cache.keep("https://a", Some("\"1\"".into()), None, b"entries:\n");
-        assert_eq!(cache.read("https://b"), None);
-        let kept = cache.read("https://a").unwrap();
-        assert_eq!(
-            (kept.etag.as_deref(), kept.body.as_slice()),
-            (Some("\"1\""), b"entries:\n".as_slice())
-        );
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = fs::metadata(cache.path("https://a"))
-                .unwrap()
-                .permissions()
-                .mode();
-            assert_eq!(mode & 0o777, 0o600);
-        }
-        fs::remove_dir_all(directory).unwrap();
-    }
-
-    #[test]
-    fn a_damaged_copy_is_none() {
-        let (cache, directory) = cache("damaged");
-        cache.keep("https://a", Some("1".into()), None, b"0123456789");
-        let path = cache.path("https://a");
-        let whole = fs::read(&path).unwrap();
-        for cut in [0, 5, whole.len() - 1] {
-            fs::write(&path, &whole[..cut]).unwrap();
-            assert_eq!(cache.read("https://a"), None, "{cut}");
-        }
-        fs::remove_dir_all(directory).unwrap();
-    }
-
-    #[test]
-    fn nothing_is_kept_that_cannot_be_asked_about() {
-        let (cache, directory) = cache("bare");
-        cache.keep("https://a", None, None, b"x");
-        assert_eq!(cache.read("https://a"), None);
-        assert!(!directory.exists());
-    }
-}
+mod tests;

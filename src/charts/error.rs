@@ -1,20 +1,25 @@
 //! Why the versions of a chart are unknown.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
 use tracebloc_core::index::IndexError;
 use tracebloc_core::snapshot::{Gap, GapReason};
 
 use crate::error::chain;
 use crate::http::{Endpoint, HttpError};
+use crate::registry::RegistryError;
 
 /// Why the versions of a chart are unknown.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ChartsError {
     /// The repository is no URL.
     #[error("the repository is not a URL")]
     Url,
-    /// The repository is an OCI registry.
-    #[error("OCI chart repositories are not read by this version; name an HTTP one with --repo")]
-    Oci,
+    /// A registry's URL has credentials in it.
+    #[error("credentials for a registry come from the Docker configuration, not from its URL")]
+    OciCredentials,
     /// The URL's scheme is not for repositories.
     #[error("a chart repository is asked over http or https, not `{scheme}`")]
     Scheme {
@@ -27,25 +32,78 @@ pub(crate) enum ChartsError {
         /// Who said so.
         endpoint: Endpoint,
     },
+    /// A file that the user's entry names could not be read.
+    #[error("{what} `{}` could not be read", path.display())]
+    File {
+        /// What it should hold.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Arc<std::io::Error>,
+    },
+    /// A file that the user's entry names does not hold what it should.
+    #[error("{what} `{}` is not in PEM, or does not belong to its key", path.display())]
+    Pem {
+        /// What it should hold.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The user's entry names a client certificate or its key, and not the other.
+    #[error("its entry needs both a certFile and a keyFile, and has only one of them")]
+    HalfIdentity,
     /// No answer.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// No answer of a registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A registry did not tell in time what its newest versions hold.
+    #[error("what the newest versions hold was not told within {:.1} s", limit.as_secs_f64())]
+    TooSlow {
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// More versions that do not fit than are looked into.
+    #[error("none of its {looked_into} newest versions fits, and more are not looked into")]
+    NoneFits {
+        /// How many were looked into.
+        looked_into: usize,
+    },
     /// No index.
     #[error("{0}")]
     Index(#[from] IndexError),
 }
 
 impl ChartsError {
+    pub(super) fn no_pem(what: &'static str, path: &Path) -> Self {
+        Self::Pem {
+            what,
+            path: path.to_owned(),
+        }
+    }
+
     /// The same as a gap in a snapshot.
     pub(crate) fn gap(&self, asked: impl Into<String>) -> Gap {
+        let asked = asked.into();
         Gap {
-            asked: asked.into(),
             reason: match self {
-                Self::Oci | Self::Scheme { .. } => GapReason::Unsupported,
+                Self::Registry(error) => return error.gap(asked),
+                Self::TooSlow { .. } => GapReason::Timeout,
+                Self::Scheme { .. } | Self::OciCredentials | Self::NoneFits { .. } => {
+                    GapReason::Unsupported
+                }
                 Self::Http(error) => error.reason(),
                 Self::Index(IndexError::ChartAbsent { .. }) => GapReason::NotFound,
-                Self::Url | Self::NotModified { .. } | Self::Index(_) => GapReason::Malformed,
+                Self::File { .. } => GapReason::Failed,
+                Self::Url
+                | Self::NotModified { .. }
+                | Self::Pem { .. }
+                | Self::HalfIdentity
+                | Self::Index(_) => GapReason::Malformed,
             },
+            asked,
             message: chain(self),
         }
     }

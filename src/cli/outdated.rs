@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use tracebloc_core::name::{NameError, Namespace, ReleaseName};
+use tracebloc_core::version::Constraint;
 
 use super::OutputFormat;
 
@@ -23,8 +24,11 @@ pub(crate) struct OutdatedArgs {
     /// Only releases whose labels match (those given to `helm install --labels`)
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub(crate) selector: Option<String>,
-    /// The chart repository to compare with, instead of the one that each release names
-    #[arg(long, value_name = "URL")]
+    /// Look at releases of any chart whose repository is known, not only of the tracebloc chart
+    #[arg(long)]
+    pub(crate) all_charts: bool,
+    /// The chart repository to compare with, by URL or by its name in `helm repo list`, instead of the one that each release names
+    #[arg(long, value_name = "REPOSITORY")]
     pub(crate) repo: Option<String>,
     /// Do not read or keep a copy of the chart repository's index
     #[arg(long)]
@@ -35,6 +39,9 @@ pub(crate) struct OutdatedArgs {
     /// Count prereleases of the chart too
     #[arg(long)]
     pub(crate) devel: bool,
+    /// Count only chart versions in this range, such as `~1.9` or `>=1.9.40 <2`
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    pub(crate) constraint: Option<Constraint>,
     /// Ask this registry over http; loopback hosts always are; repeatable
     #[arg(long, value_name = "HOST")]
     pub(crate) plain_http: Vec<String>,

@@ -3,6 +3,7 @@
 use tracebloc_core::assess::{self, Prereleases, Question};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::report::OutdatedReport;
+use tracebloc_core::version::Constraint;
 
 use crate::cli::{Only, OutdatedArgs, OutputFormat};
 use crate::context::Context;
@@ -17,10 +18,12 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         releases,
         all_namespaces,
         selector,
+        all_charts,
         repo,
         no_cache,
         only,
         devel,
+        constraint,
         plain_http,
         use_pull_secrets,
         ca_file,
@@ -30,10 +33,11 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         exit_code,
     } = args;
     let profile = Profile::client()?;
-    let question = question(&only, devel)?;
+    let question = question(&only, devel, constraint)?;
     let request = Request {
         scope: Scope::new(context, releases, all_namespaces, selector)?,
         question,
+        all_charts,
         repository: repo,
         use_cache: !no_cache,
         plain_http,
@@ -52,7 +56,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
     for note in &gathered.notes {
         ui.note(note);
     }
-    let report = assess::outdated(&gathered.snapshot, &profile, question);
+    let report = assess::outdated(&gathered.snapshot, &profile, &request.question);
     let text = match output {
         OutputFormat::Table => {
             render::outdated::table(&report, &ui.styles(), render::Detail::Short, !no_headers)
@@ -67,7 +71,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
     Ok(exit(&report, exit_code))
 }
 
-fn question(only: &[Only], devel: bool) -> Result<Question, Error> {
+fn question(only: &[Only], devel: bool, constraint: Option<Constraint>) -> Result<Question, Error> {
     if only.contains(&Only::Image) {
         return Err(Error::Usage {
             message:
@@ -85,6 +89,7 @@ fn question(only: &[Only], devel: bool) -> Result<Question, Error> {
         } else {
             Prereleases::WhereInstalled
         },
+        constraint,
     })
 }
 

@@ -41,6 +41,22 @@ impl Environment {
         }
     }
 
+    /// Helm's list of chart repositories, where Helm itself looks for it.
+    pub(crate) fn repositories_file(&self) -> Option<PathBuf> {
+        if let Some(path) = self.get("HELM_REPOSITORY_CONFIG") {
+            return Some(path.into());
+        }
+        let home = || dirs::home_dir();
+        let directory = match (self.get("HELM_CONFIG_HOME"), self.get("XDG_CONFIG_HOME")) {
+            (Some(path), _) => PathBuf::from(path),
+            (None, Some(path)) => PathBuf::from(path).join("helm"),
+            (None, None) if cfg!(target_os = "macos") => home()?.join("Library/Preferences/helm"),
+            (None, None) if cfg!(windows) => PathBuf::from(self.get("APPDATA")?).join("helm"),
+            (None, None) => home()?.join(".config/helm"),
+        };
+        Some(directory.join("repositories.yaml"))
+    }
+
     /// Connection flags as Helm hands them on: it takes its own flags away and sets these variables, empty where unused (FACTS 1.3).
     /// A flag that reached us all the same goes before.
     pub(crate) fn helm_connection(
@@ -138,6 +154,32 @@ mod tests {
         assert_eq!(connection.impersonate_groups, ["a", "b"]);
         assert_eq!(connection.impersonate.as_deref(), Some("jane"));
         assert_eq!(connection.insecure_skip_tls_verify, None);
+    }
+
+    #[test]
+    fn the_list_of_repositories_is_where_helm_looks_for_it() {
+        for (variables, expected) in [
+            (
+                [
+                    ("HELM_REPOSITORY_CONFIG", "/r.yaml"),
+                    ("HELM_CONFIG_HOME", "/h"),
+                ],
+                "/r.yaml",
+            ),
+            (
+                [("HELM_CONFIG_HOME", "/h"), ("XDG_CONFIG_HOME", "/x")],
+                "/h/repositories.yaml",
+            ),
+            (
+                [("HELM_CONFIG_HOME", ""), ("XDG_CONFIG_HOME", "/x")],
+                "/x/helm/repositories.yaml",
+            ),
+        ] {
+            assert_eq!(
+                Environment::from(variables).repositories_file(),
+                Some(PathBuf::from(expected))
+            );
+        }
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub(crate) struct Request {
     pub(super) deadline: Instant,
     pub(super) body_limit: usize,
     pub(super) redirects: Redirects,
+    pub(super) credentials_everywhere: bool,
 }
 
 impl Request {
@@ -87,6 +88,7 @@ impl Request {
             deadline,
             body_limit: DEFAULT_BODY_LIMIT,
             redirects: Redirects::Follow,
+            credentials_everywhere: false,
         }
     }
 
@@ -105,6 +107,12 @@ impl Request {
     /// Sets the most bytes of the decoded body.
     pub(crate) fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
+        self
+    }
+
+    /// Lets credentials follow redirects to other hosts, where the user asks for exactly that.
+    pub(crate) fn credentials_everywhere(mut self, on: bool) -> Self {
+        self.credentials_everywhere = on;
         self
     }
 

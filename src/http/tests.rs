@@ -326,9 +326,11 @@ async fn failures_to_connect_are_told_apart() {
     let direct = HttpClient {
         budget: None,
         roots: ExtraRoots::default(),
+        tls: TlsOptions::default(),
         proxied: build(
             reqwest::Client::builder().no_proxy(),
             &ExtraRoots::default(),
+            &TlsOptions::default(),
         )
         .expect("a client"),
         direct: OnceLock::new(),

@@ -83,7 +83,12 @@ impl Registry {
                             missing = missing.or(Some(answer));
                             continue;
                         }
-                        _ => return Ok(Ok(answer)),
+                        _ => {
+                            if identity.is_some() {
+                                self.note_personal(visit.repository);
+                            }
+                            return Ok(Ok(answer));
+                        }
                     }
                 }
             };

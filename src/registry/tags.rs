@@ -44,10 +44,6 @@ struct Page {
 
 impl Registry {
     /// All tags of a repository; those that are none by the specification are left out.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the judgement of version tags asks for it")
-    )]
     pub(crate) async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, RegistryError> {
         let semaphore = self.semaphore(repository);
         let _permit = permit(&semaphore).await;

@@ -13,8 +13,7 @@ use tracebloc_core::report::{
 use tracebloc_core::time::{age, counted};
 
 use super::Detail;
-use super::text::harmless;
-use crate::ui::Styles;
+use crate::ui::{Styles, harmless};
 
 /// The column that says how things stand, counted from 0.
 const STATE_COLUMN: usize = 5;
@@ -70,7 +69,7 @@ fn context_line(text: &mut String, report: &OutdatedReport, styles: &Styles) {
     line!(
         text,
         "Context: {name}  {faint}{}{faint:#}",
-        report.context.server
+        harmless(&report.context.server)
     );
 }
 

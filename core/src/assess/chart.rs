@@ -1,6 +1,6 @@
 //! Chart drift: the installed version against what the repository publishes.
 
-use super::{Case, Prereleases, unknown};
+use super::{Case, Prereleases, Question, unknown};
 use crate::finding::{Code, Finding};
 use crate::index::{ChartIndex, ChartVersion};
 use crate::profile::Kinship;
@@ -88,6 +88,12 @@ fn published<'facts>(
         Evidence::Known(index) => index,
         Evidence::Unknown(gap) => return Err(unknown(gap)),
     };
+    if index.versions.is_empty() {
+        return Err(reason(
+            GapReason::NotFound,
+            format!("{} lists no version of it", observed.repository.url),
+        ));
+    }
     let Some(version) = &current.chart.version else {
         return Err(reason(
             GapReason::Malformed,
@@ -116,6 +122,38 @@ fn replaced(case: &Case<'_>, report: &mut ChartReport) -> Vec<Finding> {
     ]
 }
 
+/// Versions of which more must be known before a release can be held against the list: the newest that seems to fit, and the newest of each
+/// step. Asked again and again, with what was read meanwhile, it walks down to versions that do fit. Empty where nothing more is needed.
+pub fn wanted_details(
+    index: &ChartIndex,
+    current: &Version,
+    question: &Question,
+    kubernetes: Option<&Version>,
+) -> Vec<Version> {
+    let sieve = Sieve::new(question, current, kubernetes);
+    let fitting: Vec<&ChartVersion> = index
+        .versions
+        .iter()
+        .filter(|published| published.version > *current && sieve.refuses(published).is_none())
+        .collect();
+    let versions: Vec<&Version> = fitting.iter().map(|published| &published.version).collect();
+    let NewestVersions {
+        patch,
+        minor,
+        major,
+    } = newest(&versions, current);
+    let decisive: Vec<&Version> = [&patch, &minor, &major]
+        .into_iter()
+        .flatten()
+        .chain(versions.first().copied())
+        .collect();
+    fitting
+        .iter()
+        .filter(|published| published.unread && decisive.contains(&&published.version))
+        .map(|published| published.version.clone())
+        .collect()
+}
+
 fn compare(
     case: &Case<'_>,
     report: &mut ChartReport,
@@ -123,10 +161,7 @@ fn compare(
     index: &ChartIndex,
     current: &Version,
 ) -> Vec<Finding> {
-    let sieve = Sieve {
-        prereleases: case.question.prereleases == Prereleases::Include || current.is_prerelease(),
-        kubernetes: case.snapshot.kubernetes.known(),
-    };
+    let sieve = Sieve::new(case.question, current, case.snapshot.kubernetes.known());
     let mut fitting: Vec<&Version> = Vec::new();
     for published in index
         .versions
@@ -216,7 +251,7 @@ fn behind(
         report.current,
         counted(behind, "version"),
     );
-    let message = if repository.masked {
+    let message = if repository.masked && repository.name.is_none() {
         format!("{message} (REPOSITORY_URL stands for the repository's URL with its credentials)")
     } else {
         message
@@ -225,7 +260,7 @@ fn behind(
     let advice = if case.observed.newest.status.is_pending() {
         Vec::new()
     } else {
-        vec![case.advisor.upgrade(id, &report.name, repository, latest)]
+        case.advisor.upgrade(id, &report.name, repository, latest)
     };
     Finding::new(Code::ChartBehind, case.subject(), message)
         .advise(advice)
@@ -235,18 +270,50 @@ fn behind(
 /// What keeps a published version from counting.
 struct Sieve<'facts> {
     prereleases: bool,
+    constraint: Option<&'facts Constraint>,
     kubernetes: Option<&'facts Version>,
 }
 
-impl Sieve<'_> {
+impl<'facts> Sieve<'facts> {
+    fn new(
+        question: &'facts Question,
+        current: &Version,
+        kubernetes: Option<&'facts Version>,
+    ) -> Self {
+        Self {
+            prereleases: question.prereleases == Prereleases::Include || current.is_prerelease(),
+            constraint: question.constraint.as_ref(),
+            kubernetes,
+        }
+    }
+
+    /// True if a constraint is given and the version is in it. Where prereleases count, one is judged like the version that it leads to, as
+    /// `1.2.0-rc.1` otherwise is in no range that does not name one.
+    fn constraint_takes(&self, published: &ChartVersion) -> bool {
+        let Some(constraint) = self.constraint else {
+            return false;
+        };
+        constraint.matches(&published.version)
+            || (self.prereleases && constraint.matches_prereleases(&published.version))
+    }
+
     /// Why a version does not count; `None` if it does. A `kubeVersion` is not checked where the server's version is unknown, or where the
     /// constraint is one that Helm would not understand either.
     fn refuses(&self, published: &ChartVersion) -> Option<String> {
         if published.deprecated {
             return Some("deprecated".to_owned());
         }
-        if published.version.is_prerelease() && !self.prereleases {
+        // A constraint that names a prerelease asks for them itself (Masterminds; FACTS 7.2).
+        if published.version.is_prerelease()
+            && !self.prereleases
+            && !self.constraint_takes(published)
+        {
             return Some("prerelease".to_owned());
+        }
+        if let Some(constraint) = self.constraint
+            && !self.constraint_takes(published)
+        {
+            return Some(format!("the constraint is {constraint}"));
         }
         let constraint = published.kube_version.as_deref()?;
         let kubernetes = self.kubernetes?;

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 /// An index in the manner of the `client` chart's own repository: versions out of order, a withdrawn prefix in a digest, and a rival chart.
 fn fixture() -> String {
@@ -44,6 +45,7 @@ fn versions_come_newest_first_with_what_is_known_of_them() {
             app_version: Some("1.9.10".to_owned()),
             kube_version: Some(">=1.24.0-0".to_owned()),
             deprecated: false,
+            unread: false,
             digest: Some("010a".repeat(16)),
             urls: vec!["client-1.9.10.tgz".to_owned()],
         }
@@ -265,4 +267,51 @@ fn a_large_index_is_read() {
         );
     }
     assert_eq!(parse(&text).unwrap().versions.len(), 20_000);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_bytes_are_an_index_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        // What is neither JSON nor YAML of an index's shape has no versions.
+        if let Ok(index) = ChartIndex::parse(&bytes, "client") {
+            prop_assert!(bytes.windows(7).any(|window| window == b"entries"), "{index:?}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_index_never_gives_versions_out_of_order(
+        place in any::<prop::sample::Index>(),
+        length in 0_usize..12,
+        new in ".{0,8}",
+    ) {
+        let mut bytes = fixture().into_bytes();
+        let start = place.index(bytes.len());
+        let end = (start + length).min(bytes.len());
+        bytes.splice(start..end, new.bytes());
+        if let Ok(index) = ChartIndex::parse(&bytes, "client") {
+            prop_assert!(index.versions.is_sorted_by(|one, other| one.version >= other.version));
+            for published in &index.versions {
+                // Whatever the index holds, a version is harmless on a terminal and in a command line.
+                prop_assert!(published.version.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || b".+-".contains(&byte)));
+                prop_assert!(published.digest.as_ref().is_none_or(|digest| digest.len() == 64));
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_that_stays_the_same_is_good(patches in prop::collection::btree_set(0_u8..50, 1..10)) {
+        let tags: Vec<String> = patches.iter().map(|patch| format!("1.0.{patch}")).collect();
+        let index = ChartIndex::from_tags(tags.iter().map(String::as_str));
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let (history, first) = ChartHistory::default().advance(&index, now);
+        prop_assert_eq!(first, ChartChanges::default());
+        let (again, second) = history.clone().advance(&index, now);
+        prop_assert_eq!(second, ChartChanges::default());
+        prop_assert_eq!(again, history.clone());
+        // Without its newest version it is not; the oldest may go.
+        let shorter = ChartIndex::from_tags(tags.iter().map(String::as_str).filter(|tag| *tag != index.versions[0].version.as_str()));
+        prop_assert_eq!(history.advance(&shorter, now).1.withdrawn, vec![index.versions[0].version.clone()]);
+    }
 }

@@ -135,6 +135,16 @@ impl Constraint {
         })
     }
 
+    /// True if the version fits where every range takes prereleases, which is what `--devel` means.
+    pub fn matches_prereleases(&self, version: &Version) -> bool {
+        self.groups.iter().any(|group| {
+            group
+                .comparisons
+                .iter()
+                .all(|comparison| comparison.holds(version))
+        })
+    }
+
     /// The text as it was read.
     pub fn as_str(&self) -> &str {
         &self.text

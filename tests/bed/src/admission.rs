@@ -51,6 +51,7 @@ impl Admission {
         let identity = ServerIdentity {
             certificate_pem: pair.certificate,
             key_pem: pair.key,
+            client_authority_pem: None,
         };
         let registry = registry.clone();
         let server = LoopbackServer::start(Some(&identity), move |_reset| Reviewer {

@@ -54,6 +54,8 @@ pub struct ServerIdentity {
     pub certificate_pem: String,
     /// The private key.
     pub key_pem: String,
+    /// The authority of the clients' certificates, where every client must show one.
+    pub client_authority_pem: Option<String>,
 }
 
 impl std::fmt::Debug for ServerIdentity {
@@ -192,10 +194,24 @@ fn acceptor(identity: &ServerIdentity) -> io::Result<TlsAcceptor> {
     let key =
         PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes()).map_err(io::Error::other)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
+        .map_err(io::Error::other)?;
+    let builder = match &identity.client_authority_pem {
+        None => builder.with_no_client_auth(),
+        Some(pem) => {
+            let mut roots = rustls::RootCertStore::empty();
+            let authority =
+                CertificateDer::from_pem_slice(pem.as_bytes()).map_err(io::Error::other)?;
+            roots.add(authority).map_err(io::Error::other)?;
+            let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+                Arc::new(roots),
+                provider,
+            );
+            builder.with_client_cert_verifier(verifier.build().map_err(io::Error::other)?)
+        }
+    };
+    let config = builder
         .with_single_cert(certificates.map_err(io::Error::other)?, key)
         .map_err(io::Error::other)?;
     Ok(TlsAcceptor::from(Arc::new(config)))

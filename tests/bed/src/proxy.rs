@@ -177,6 +177,7 @@ fn identity(cluster: &Cluster) -> io::Result<ServerIdentity> {
     Ok(ServerIdentity {
         certificate_pem: pair.certificate,
         key_pem: pair.key,
+        client_authority_pem: None,
     })
 }
 

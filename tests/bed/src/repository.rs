@@ -25,7 +25,7 @@ pub use oci::push_oci;
 
 use crate::chart::Chart;
 use crate::image::sha256_hex;
-use crate::loopback::{Body, BoxError, Connection, LoopbackServer, empty, full};
+use crate::loopback::{Body, BoxError, Connection, LoopbackServer, ServerIdentity, empty, full};
 use crate::request_log::{LogEntry, RequestLog};
 
 /// When the first state of every repository was written: 2026-08-21T13:56:51Z. Each change is one second later, because
@@ -48,6 +48,7 @@ pub enum ChartUrls {
 #[derive(Debug)]
 pub struct Repository {
     server: LoopbackServer,
+    scheme: &'static str,
     state: Arc<Mutex<State>>,
     log: RequestLog,
 }
@@ -55,6 +56,21 @@ pub struct Repository {
 impl Repository {
     /// Serves charts on a free port of 127.0.0.1.
     pub fn serve(charts: impl IntoIterator<Item = Chart>) -> io::Result<Self> {
+        Self::start(charts, None)
+    }
+
+    /// The same over TLS.
+    pub fn serve_tls(
+        charts: impl IntoIterator<Item = Chart>,
+        identity: &ServerIdentity,
+    ) -> io::Result<Self> {
+        Self::start(charts, Some(identity))
+    }
+
+    fn start(
+        charts: impl IntoIterator<Item = Chart>,
+        identity: Option<&ServerIdentity>,
+    ) -> io::Result<Self> {
         let state = State {
             charts: charts.into_iter().collect(),
             urls: ChartUrls::default(),
@@ -69,14 +85,20 @@ impl Repository {
             state: Arc::clone(&state),
             log: log.clone(),
         };
-        let server = LoopbackServer::start(None, move |_reset| handler.clone())?;
+        let server = LoopbackServer::start(identity, move |_reset| handler.clone())?;
         lock(&state).address = server.address();
-        Ok(Self { server, state, log })
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        Ok(Self {
+            server,
+            scheme,
+            state,
+            log,
+        })
     }
 
     /// Returns the repository's address, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.server.address())
+        format!("{}://{}", self.scheme, self.server.address())
     }
 
     /// Returns where it listens.

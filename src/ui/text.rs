@@ -1,14 +1,21 @@
 //! Text from elsewhere, made harmless for a terminal.
 
 /// The text without control characters: a registry, a repository or a cluster may send escape sequences.
-pub(super) fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     text.chars()
         .map(|character| {
-            let hidden = character.is_control()
-                || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            if hidden { '\u{fffd}' } else { character }
+            if is_harmful(character) {
+                '\u{fffd}'
+            } else {
+                character
+            }
         })
         .collect()
+}
+
+/// True for control characters, and for those that turn the direction of writing.
+pub(crate) fn is_harmful(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -1,0 +1,151 @@
+use super::*;
+
+/// A cache of its own for each test, removed at the end.
+struct Place(Cache);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let directory =
+            std::env::temp_dir().join(format!("tracebloc-cache-{name}-{}", std::process::id()));
+        Self(Cache::at(&directory, Timestamp::now()))
+    }
+
+    fn limited(name: &str, limit: u64) -> Self {
+        let mut place = Self::new(name);
+        place.0.limit = limit;
+        place
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _never_made = fs::remove_dir_all(&self.0.directory);
+    }
+}
+
+#[test]
+fn what_is_kept_is_read_again() {
+    let place = Place::new("round-trip");
+    let cache = &place.0;
+    cache.keep_index("https://a", Some("\"1\"".into()), None, b"entries:\n");
+    assert_eq!(cache.index("https://b"), None);
+    let kept = cache.index("https://a").unwrap();
+    assert_eq!(
+        (kept.etag.as_deref(), kept.body.as_slice()),
+        (Some("\"1\""), b"entries:\n".as_slice())
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let path = cache.path(Kind::Index, "https://a");
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        assert_eq!(mode(&cache.directory), 0o700);
+    }
+}
+
+#[test]
+fn a_damaged_copy_is_none() {
+    let place = Place::new("damaged");
+    let cache = &place.0;
+    cache.keep_index("https://a", Some("1".into()), None, b"0123456789");
+    let path = cache.path(Kind::Index, "https://a");
+    let whole = fs::read(&path).unwrap();
+    for cut in [0, 5, whole.len() - 1] {
+        fs::write(&path, &whole[..cut]).unwrap();
+        assert_eq!(cache.index("https://a"), None, "{cut}");
+    }
+}
+
+#[test]
+fn nothing_is_kept_that_cannot_be_asked_about() {
+    let place = Place::new("bare");
+    place.0.keep_index("https://a", None, None, b"x");
+    assert_eq!(place.0.index("https://a"), None);
+    assert!(!place.0.directory.exists());
+}
+
+#[test]
+fn the_least_recently_used_goes_first() {
+    let place = Place::limited("limit", 250);
+    let cache = &place.0;
+    let age = |key: &str, seconds| {
+        let file = fs::File::options()
+            .write(true)
+            .open(cache.path(Kind::Config, key))
+            .unwrap();
+        let then = SystemTime::now() - Duration::from_secs(seconds);
+        file.set_modified(then).unwrap();
+    };
+    for (key, seconds) in [("a", 30), ("b", 20)] {
+        cache.keep(Kind::Config, key, &[0; 100]);
+        age(key, seconds);
+    }
+    // Reading counts as use.
+    assert!(cache.read(Kind::Config, "a").is_some());
+    cache.keep(Kind::History, "c", &[0; 100]);
+    assert!(cache.read(Kind::Config, "b").is_none());
+    assert!(cache.read(Kind::Config, "a").is_some());
+    assert!(cache.read(Kind::History, "c").is_some());
+}
+
+#[test]
+fn what_killed_runs_left_goes_after_a_while() {
+    let place = Place::new("aside");
+    let cache = &place.0;
+    cache.keep(Kind::Config, "a", b"x");
+    let aside = cache.path(Kind::Config, "b").with_extension("1-1.part");
+    fs::write(&aside, b"half").unwrap();
+    cache.trim(SystemTime::now()).unwrap();
+    assert!(aside.exists(), "its writer may be at work");
+    cache.trim(SystemTime::now() + 2 * ABANDONED).unwrap();
+    assert!(!aside.exists());
+    assert!(cache.read(Kind::Config, "a").is_some());
+}
+
+#[test]
+fn only_our_own_files_are_removed() {
+    let place = Place::new("clear");
+    let cache = &place.0;
+    assert_eq!(cache.clear().unwrap(), Cleared::default());
+    cache.keep(Kind::Config, "a", &[0; 10]);
+    cache.keep(Kind::Index, "b", &[0; 20]);
+    let hash = "0".repeat(64);
+    let strangers = [
+        cache.directory.join("notes.txt"),
+        cache.directory.join("indexes/notes.index"),
+        cache.directory.join(format!("indexes/{hash}.txt")),
+        cache.directory.join(format!("{hash}.index")),
+    ];
+    for stranger in &strangers {
+        fs::write(stranger, b"mine").unwrap();
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(
+        &strangers[0],
+        cache.directory.join(format!("configs/{hash}.config")),
+    )
+    .unwrap();
+    let cleared = cache.clear().unwrap();
+    assert_eq!((cleared.files, cleared.bytes), (2, 30));
+    assert!(strangers.iter().all(|stranger| stranger.exists()));
+}
+
+#[test]
+fn concurrent_writers_leave_one_whole_file() {
+    let place = Place::new("concurrent");
+    std::thread::scope(|scope| {
+        for byte in 0..8_u8 {
+            let cache = &place.0;
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    cache.keep(Kind::Config, "a", &[byte; 5000]);
+                    let read = cache.read(Kind::Config, "a").unwrap();
+                    assert_eq!(read.len(), 5000);
+                    assert!(read.iter().all(|other| *other == read[0]));
+                }
+            });
+        }
+    });
+}
