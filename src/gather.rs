@@ -135,7 +135,7 @@ pub(crate) async fn gather(
     let charts = Charts::new(http, &registry, cache, context.repositories(), context.now);
     let kubernetes = snapshot.kubernetes.known().cloned();
     let images = async {
-        if request.question.digest {
+        if request.question.digest || request.question.image {
             surroundings::observe(&cluster, &mut snapshot, profile).await;
             ui.detail(|| {
                 format!(
@@ -147,7 +147,7 @@ pub(crate) async fn gather(
             if request.use_pull_secrets {
                 pull_secrets::lend(&cluster, &registry, &snapshot, profile).await;
             }
-            published::observe(&registry, &mut snapshot, profile).await;
+            published::observe(&registry, &mut snapshot, profile, &request.question).await;
             ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
             for (registry, allowance) in registry.allowances() {
                 ui.detail(|| format!("{registry}: {allowance}"));
@@ -195,6 +195,7 @@ fn begin(
         charts: Vec::new(),
         unread: Vec::new(),
         published: BTreeMap::new(),
+        tags: BTreeMap::new(),
         manifests: BTreeMap::new(),
     }
 }

@@ -14,6 +14,7 @@ mod outdated_chart;
 mod outdated_connection;
 mod outdated_digest;
 mod outdated_faults;
+mod outdated_image;
 mod outdated_index;
 mod outdated_input;
 mod outdated_node;

@@ -20,13 +20,14 @@ impl<'facts> Advisor<'facts> {
         Self { context }
     }
 
-    /// Moves a release to a chart version, keeping the user's values over the new chart's defaults (FACTS 5.5).
+    /// Moves a release to a chart version, keeping the user's values over the new chart's defaults (FACTS 5.5), with one value changed.
     pub fn upgrade(
         self,
         release: &ReleaseId,
         chart: &str,
         repository: &RepositoryRef,
         to: &Version,
+        change: Option<(&str, &str)>,
     ) -> Vec<String> {
         let mut before = Vec::new();
         let mut line = CommandLine::new("helm upgrade");
@@ -53,6 +54,10 @@ impl<'facts> Advisor<'facts> {
         }
         line.option("--version", &to.to_string());
         line.flag("--reset-then-reuse-values");
+        if let Some((path, value)) = change {
+            // Otherwise `1.36` would become a number.
+            line.option("--set-string", &format!("{path}={value}"));
+        }
         before.push(self.helm(line, &release.namespace));
         before
     }

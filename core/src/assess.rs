@@ -13,19 +13,23 @@ use crate::finding::{Code, Finding, Subject};
 use crate::profile::{Kinship, Profile};
 use crate::report::{
     API_VERSION, ChartState, ContextReport, ImageFlag, ImageState, OutdatedReport, ReleaseReport,
-    Summary, UnknownReason,
+    Summary, TagSource, UnknownReason,
 };
 use crate::snapshot::{Evidence, Gap, ObservedChart, ObservedRelease, RepositoryOrigin, Snapshot};
-use crate::version::Constraint;
+use crate::version::{Change, Constraint};
 
 pub use chart::wanted_details;
-pub use digest::{PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_tags};
+pub use digest::{
+    PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_tag_lists, wanted_tags,
+};
 
 /// What to judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// Whether chart drift is asked for.
     pub chart: bool,
+    /// Whether newer version tags of images are asked for.
+    pub image: bool,
     /// Whether digest drift is asked for.
     pub digest: bool,
     /// Whether prereleases of the chart count.
@@ -80,7 +84,7 @@ pub fn outdated(snapshot: &Snapshot, profile: &Profile, question: &Question) -> 
     }
     findings.extend(unanswered(snapshot));
     findings.extend(workstation(snapshot));
-    let summary = summarise(&releases);
+    let summary = summarise(&releases, question);
     OutdatedReport {
         api_version: API_VERSION.to_owned(),
         kind: "OutdatedReport".to_owned(),
@@ -118,7 +122,7 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             findings.extend(found);
             findings.extend(listing::judge(case, current));
         }
-        if case.question.digest && !release::is_gone(head.status) {
+        if (case.question.digest || case.question.image) && !release::is_gone(head.status) {
             let (images, found) = digest::judge(case, current);
             report.images = images;
             findings.extend(found);
@@ -178,7 +182,7 @@ fn workstation(snapshot: &Snapshot) -> Vec<Finding> {
     unread.chain(unanswered).collect()
 }
 
-fn summarise(releases: &[ReleaseReport]) -> Summary {
+fn summarise(releases: &[ReleaseReport], question: &Question) -> Summary {
     let mut summary = Summary::default();
     for release in releases {
         summary.releases += 1;
@@ -194,6 +198,16 @@ fn summarise(releases: &[ReleaseReport]) -> Summary {
             Some(ChartState::Current | ChartState::Ahead) | None => {}
         }
         for image in &release.images {
+            // What the chart itself chooses moves with the chart, and is told but does not count.
+            if image.source == TagSource::Value
+                && let Some(version) = &image.version
+            {
+                summary.images_behind += u32::from(version.change != Change::None);
+                summary.unknown += u32::from(version.unknown.is_some());
+            }
+            if !question.digest {
+                continue;
+            }
             match image.state {
                 // A pin is somebody's choice, and no fault.
                 ImageState::Behind if !image.flags.contains(&ImageFlag::Pinned) => {

@@ -85,6 +85,10 @@ codes! {
     ReleaseUninstalled = "release-uninstalled", Info;
     /// The record of the release could not be decoded.
     ReleaseUnreadable = "release-unreadable", Danger;
+    /// A newer version tag of an image is published than the one in force.
+    ImageBehind = "image-behind", Info;
+    /// It is not known which version tags of an image are published.
+    ImageUnknown = "image-unknown", Info;
     /// Pods run other content than their tag now points to.
     DigestBehind = "digest-behind", Warning;
     /// The image is pinned to a digest, and its tag now points to other content.

@@ -227,7 +227,10 @@ pub struct ImageReport {
     pub tag: Option<String>,
     /// Who chose the tag.
     pub source: TagSource,
-    /// How it stands.
+    /// Where the tag is a version: how it stands among those that are published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<ImageVersion>,
+    /// How its content stands; where only versions were asked for, how its version does.
     pub state: ImageState,
     /// What qualifies that.
     #[serde(default)]
@@ -241,6 +244,22 @@ pub struct ImageReport {
     /// Those of them that run other content than is published.
     pub pods_behind: u32,
     /// Why the state is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<UnknownReason>,
+}
+
+/// A version tag among those that are published and written alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageVersion {
+    /// The tag in force.
+    pub current: String,
+    /// The newest comparable one, which may be the same; absent where the tags are not known or were not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<String>,
+    /// By what the two differ.
+    pub change: Change,
+    /// Why the tags are not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<UnknownReason>,
 }
@@ -342,6 +361,9 @@ pub struct Summary {
     pub releases: u32,
     /// Charts that are behind, mixed or replaced.
     pub charts_behind: u32,
+    /// Images whose tag, chosen by the release's values, is an older version than the newest published one.
+    #[serde(default)]
+    pub images_behind: u32,
     /// Images whose pods run other content than is published, those that are pinned left out.
     pub digests_behind: u32,
     /// Charts and images whose state is unknown, and releases that could not be read.
@@ -351,7 +373,7 @@ pub struct Summary {
 impl OutdatedReport {
     /// True if anything is behind: the ground of exit code 10.
     pub fn is_behind(&self) -> bool {
-        self.summary.charts_behind + self.summary.digests_behind > 0
+        self.summary.charts_behind + self.summary.images_behind + self.summary.digests_behind > 0
     }
 
     /// True if anything that was asked for is unknown: the ground of exit code 12.

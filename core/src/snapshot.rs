@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::image::{Digest, ImageRef, Repository};
+use crate::image::{Digest, ImageRef, Repository, Tag};
 use crate::index::{ChartChanges, ChartIndex};
 use crate::manifest::{Documents, Platform};
 use crate::name::{ChartName, Namespace};
@@ -215,6 +215,9 @@ pub struct Snapshot {
     pub unread: Vec<Gap>,
     /// What each tag points to now.
     pub published: BTreeMap<ImageRef, Evidence<Digest>>,
+    /// The tags of each repository whose versions matter.
+    #[serde(default)]
+    pub tags: BTreeMap<Repository, Evidence<Vec<Tag>>>,
     /// Manifests of each repository, as far as they were needed.
     pub manifests: BTreeMap<Repository, Documents>,
 }

@@ -33,7 +33,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         exit_code,
     } = args;
     let profile = Profile::client()?;
-    let question = question(&only, devel, constraint)?;
+    let question = question(&only, devel, constraint);
     let request = Request {
         scope: Scope::new(context, releases, all_namespaces, selector)?,
         question,
@@ -71,18 +71,11 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
     Ok(exit(&report, exit_code))
 }
 
-fn question(only: &[Only], devel: bool, constraint: Option<Constraint>) -> Result<Question, Error> {
-    if only.contains(&Only::Image) {
-        return Err(Error::Usage {
-            message:
-                "`--only image`: newer version tags of images are not assessed by this version"
-                    .to_owned(),
-            hint: "use `--only digest` to see whether tags were moved, or `--only chart`",
-        });
-    }
+fn question(only: &[Only], devel: bool, constraint: Option<Constraint>) -> Question {
     let wants = |what| only.is_empty() || only.contains(&what);
-    Ok(Question {
+    Question {
         chart: wants(Only::Chart),
+        image: wants(Only::Image),
         digest: wants(Only::Digest),
         prereleases: if devel {
             Prereleases::Include
@@ -90,7 +83,7 @@ fn question(only: &[Only], devel: bool, constraint: Option<Constraint>) -> Resul
             Prereleases::WhereInstalled
         },
         constraint,
-    })
+    }
 }
 
 fn exit(report: &OutdatedReport, exit_code: bool) -> Exit {

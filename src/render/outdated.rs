@@ -243,6 +243,12 @@ fn image_row(release: &ReleaseReport, image: &ImageReport, styles: &Styles, deta
         ImageState::Idle => note.push("nothing runs".to_owned()),
         ImageState::Current | ImageState::Unknown => {}
     }
+    if let Some(version) = image.version.as_ref()
+        && version.change != tracebloc_core::version::Change::None
+        && let Some(latest) = &version.latest
+    {
+        note.push(format!("{latest} is published"));
+    }
     for flag in &image.flags {
         match flag {
             ImageFlag::Pinned => note.push("pinned".to_owned()),
@@ -313,6 +319,7 @@ fn notes(text: &mut String, report: &OutdatedReport, styles: &Styles) {
         Code::DigestPinned,
         Code::DigestUnknown,
         Code::ChartUnknown,
+        Code::ImageBehind,
     ];
     let mut worth: Vec<&Finding> = report
         .findings
@@ -388,6 +395,12 @@ fn summary(text: &mut String, report: &OutdatedReport, styles: &Styles) {
         if count > 0 {
             parts.push(format!("{} behind", counted(u64::from(count), noun)));
         }
+    }
+    if summary.images_behind > 0 {
+        parts.push(format!(
+            "{} with a newer version",
+            counted(u64::from(summary.images_behind), "image")
+        ));
     }
     if summary.unknown > 0 {
         parts.push(format!("{} unknown", summary.unknown));

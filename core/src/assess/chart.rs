@@ -260,7 +260,8 @@ fn behind(
     let advice = if case.observed.newest.status.is_pending() {
         Vec::new()
     } else {
-        case.advisor.upgrade(id, &report.name, repository, latest)
+        case.advisor
+            .upgrade(id, &report.name, repository, latest, None)
     };
     Finding::new(Code::ChartBehind, case.subject(), message)
         .advise(advice)

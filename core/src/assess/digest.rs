@@ -1,7 +1,8 @@
-//! Digest drift: what pods run against what their tags point to now (DESIGN §6 "Digest", FACTS 8.7).
+//! Digest drift: what pods run against what their tags point to now (DESIGN §6 "Digest", FACTS 8.7); and newer version tags beside it.
 
 mod advise;
 mod usage;
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::snapshot::{Evidence, GapReason, Snapshot};
 use crate::time::counted;
 use crate::workload::{Pod, PullPolicy, Rollout, WorkloadId};
 use usage::{Image, Usage, images};
+pub use version::wanted_tag_lists;
 
 /// A manifest that a judgement needs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,10 +154,29 @@ pub(super) fn judge(case: &Case<'_>, release: &Release) -> (Vec<ImageReport>, Ve
     let mut reports = Vec::new();
     let mut findings = Vec::new();
     for image in images(case.snapshot, case.profile, release) {
+        let version = if case.question.image {
+            version::judge(case.snapshot, &image)
+        } else {
+            None
+        };
         let tally = Tally::take(case.snapshot, &image);
-        let (state, reason) = state(case.snapshot, &image, &tally);
-        let report = report(case.snapshot, &image, &tally, state, reason);
-        findings.extend(found(case, release, &image, &tally, &report));
+        let (state, reason) = match &version {
+            _ if case.question.digest => state(case.snapshot, &image, &tally),
+            Some(version) => (
+                version::state(case.snapshot, &image, version),
+                version.unknown.clone(),
+            ),
+            // Its tag is no version, so that there is nothing to say of it.
+            None => continue,
+        };
+        let mut report = report(case.snapshot, &image, &tally, state, reason);
+        if case.question.digest {
+            findings.extend(found(case, release, &image, &tally, &report));
+        }
+        if let Some(version) = &version {
+            findings.extend(version::found(case, release, &image, version));
+        }
+        report.version = version;
         reports.push(report);
     }
     (reports, findings)
@@ -377,6 +398,7 @@ fn report(
             .and_then(ImageRef::tag)
             .map(|tag| tag.as_str().to_owned()),
         source: image.source,
+        version: None,
         state,
         flags: flags.into_iter().collect(),
         references: image

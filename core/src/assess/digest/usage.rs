@@ -17,6 +17,8 @@ pub(super) struct Image<'facts> {
     /// The tag to compare under; `None` where only a digest is known.
     pub(super) tag: Option<ImageRef>,
     pub(super) source: TagSource,
+    /// The value that chooses the tag, where the profile knows it.
+    pub(super) tag_value: Option<&'facts str>,
     /// The digest that the stored manifest pins.
     pub(super) pinned: Option<Digest>,
     /// What the main workload's annotation says.
@@ -79,7 +81,7 @@ fn describe<'facts>(
     snapshot: &Snapshot,
     profile: &Profile,
     release: &Release,
-    known: Option<&ProfileImage>,
+    known: Option<&'facts ProfileImage>,
     usage: &Usage<'facts>,
 ) -> (Key, Image<'facts>) {
     let reference = match &usage.stored.image {
@@ -96,6 +98,7 @@ fn describe<'facts>(
         repository: reference.repository().familiar(),
         tag: tag.clone(),
         source,
+        tag_value: known.and_then(|known| known.tag_value.as_deref()),
         pinned: reference.digest().cloned(),
         recorded: known
             .and_then(|known| known.record.as_ref())
@@ -125,6 +128,7 @@ fn malformed<'facts>(known: Option<&ProfileImage>, text: &'facts str) -> (Key, I
         repository: text.to_owned(),
         tag: None,
         source: TagSource::Value,
+        tag_value: None,
         pinned: None,
         recorded: None,
         malformed: Some(text),

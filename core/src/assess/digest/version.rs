@@ -1,0 +1,152 @@
+//! Image drift: a newer version tag than the one that pods run (DESIGN §2, §6).
+
+use std::collections::BTreeSet;
+
+use super::usage::{Image, images};
+use super::{Case, running_content, unknown};
+use crate::finding::{Code, Finding, Severity, Subject};
+use crate::image::{ImageRef, Repository, VersionTag};
+use crate::profile::Profile;
+use crate::release::Release;
+use crate::report::{ImageState, ImageVersion, TagSource};
+use crate::snapshot::{Evidence, Snapshot};
+use crate::version::Change;
+
+/// The repositories whose tags a judgement needs: those of images that run under a version tag.
+pub fn wanted_tag_lists(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Repository> {
+    let mut repositories = BTreeSet::new();
+    for observed in &snapshot.releases {
+        let Evidence::Known(release) = observed.current() else {
+            continue;
+        };
+        for image in images(snapshot, profile, release) {
+            if let Some((tag, _)) = version_tag(&image)
+                && runs(snapshot, &image)
+            {
+                repositories.insert(tag.repository().clone());
+            }
+        }
+    }
+    repositories
+}
+
+/// The tag of an image, where it is a version.
+fn version_tag<'image>(image: &'image Image<'_>) -> Option<(&'image ImageRef, VersionTag)> {
+    let tag = image.tag.as_ref()?;
+    Some((tag, VersionTag::parse(tag.tag()?)?))
+}
+
+fn runs(snapshot: &Snapshot, image: &Image<'_>) -> bool {
+    image
+        .usages
+        .iter()
+        .any(|usage| !running_content(snapshot, usage).is_empty())
+}
+
+/// The version of an image among those that are published; `None` where its tag is no version.
+pub(super) fn judge(snapshot: &Snapshot, image: &Image<'_>) -> Option<ImageVersion> {
+    let (tag, current) = version_tag(image)?;
+    let mut version = ImageVersion {
+        current: current.tag().as_str().to_owned(),
+        latest: None,
+        change: Change::None,
+        unknown: None,
+    };
+    match snapshot.tags.get(tag.repository()) {
+        Some(Evidence::Known(tags)) => {
+            let newest = current.newest_of(tags);
+            version.change = newest
+                .as_ref()
+                .map_or(Change::None, |newest| current.change_to(newest));
+            let latest = newest.unwrap_or(current);
+            version.latest = Some(latest.tag().as_str().to_owned());
+        }
+        Some(Evidence::Unknown(gap)) => version.unknown = Some(unknown(gap)),
+        // Nothing runs, nothing is asked.
+        None => {}
+    }
+    Some(version)
+}
+
+/// How an image stands where only its version is asked for.
+pub(super) fn state(snapshot: &Snapshot, image: &Image<'_>, version: &ImageVersion) -> ImageState {
+    if !runs(snapshot, image) {
+        ImageState::Idle
+    } else if version.change != Change::None {
+        ImageState::Behind
+    } else if version.latest.is_some() {
+        ImageState::Current
+    } else {
+        ImageState::Unknown
+    }
+}
+
+/// What is worth telling of a version.
+pub(super) fn found(
+    case: &Case<'_>,
+    release: &Release,
+    image: &Image<'_>,
+    version: &ImageVersion,
+) -> Option<Finding> {
+    let subject = Subject {
+        image: Some(image.name.clone()),
+        ..case.subject()
+    };
+    let ImageVersion {
+        current,
+        latest,
+        change,
+        unknown,
+    } = version;
+    if let Some(reason) = unknown {
+        let message = format!(
+            "whether there is a newer version of {}:{current} is unknown: {}",
+            image.name, reason.message
+        );
+        return Some(Finding::new(Code::ImageUnknown, subject, message));
+    }
+    let latest = latest.as_ref().filter(|_| *change != Change::None)?;
+    let published = format!("{}:{current} is old: {latest} is published", image.name);
+    let finding = match image.source {
+        TagSource::Default => Finding::new(
+            Code::ImageBehind,
+            subject,
+            format!("{published}; the chart chooses the tag, a newer chart may move it"),
+        ),
+        TagSource::Value => Finding {
+            severity: Severity::Warning,
+            ..Finding::new(
+                Code::ImageBehind,
+                subject,
+                format!("{published}; the release's values choose the tag"),
+            )
+        }
+        .advise(advice(case, release, image, latest)),
+    };
+    Some(finding.because([format!(
+        "{} has the tag {latest} ({change})",
+        image.repository
+    )]))
+}
+
+/// The release as it is, with the value that chooses the tag changed. While an operation holds the release Helm refuses it.
+fn advice(case: &Case<'_>, release: &Release, image: &Image<'_>, latest: &str) -> Vec<String> {
+    match (
+        &case.observed.repository,
+        &release.chart.version,
+        image.tag_value,
+    ) {
+        (Some(repository), Some(version), Some(path))
+            if !case.observed.newest.status.is_pending() =>
+        {
+            case.advisor.upgrade(
+                &release.head.id,
+                release.chart.name.as_str(),
+                repository,
+                version,
+                Some((path, latest)),
+            )
+        }
+        _ => Vec::new(),
+    }
+}
