@@ -14,6 +14,7 @@ use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 use tracebloc_core::assess::{Question, is_product};
+use tracebloc_core::image::RegistryMirror;
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Release;
 use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedRelease, Snapshot};
@@ -51,6 +52,8 @@ pub(crate) struct Request {
     pub(crate) use_cache: bool,
     /// Registries to ask over http.
     pub(crate) plain_http: Vec<String>,
+    /// The caches through which nodes pull.
+    pub(crate) mirrors: Vec<RegistryMirror>,
     /// Whether registries are asked with the pull secrets of what runs too.
     pub(crate) use_pull_secrets: bool,
     /// Certificate authorities to trust beside the system's.
@@ -147,7 +150,7 @@ pub(crate) async fn gather(
             if request.use_pull_secrets {
                 pull_secrets::lend(&cluster, &registry, &snapshot, profile).await;
             }
-            published::observe(&registry, &mut snapshot, profile, &request.question).await;
+            published::observe(&registry, request, &mut snapshot, profile).await;
             ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
             for (registry, allowance) in registry.allowances() {
                 ui.detail(|| format!("{registry}: {allowance}"));
@@ -195,6 +198,7 @@ fn begin(
         charts: Vec::new(),
         unread: Vec::new(),
         published: BTreeMap::new(),
+        cached: BTreeMap::new(),
         tags: BTreeMap::new(),
         manifests: BTreeMap::new(),
     }

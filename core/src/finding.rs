@@ -97,6 +97,10 @@ codes! {
     RecordLies = "record-lies", Warning;
     /// Pods run different content of one image.
     DigestSkewed = "digest-skewed", Warning;
+    /// The pull-through cache of the nodes serves old content for a tag: restarting pods gains nothing until it is fresh.
+    CacheStale = "cache-stale", Warning;
+    /// The pull-through cache of the nodes did not say what it serves, or stands in for a registry that did not answer.
+    CacheUnconfirmed = "cache-unconfirmed", Info;
     /// It is not known whether pods run what is published.
     DigestUnknown = "digest-unknown", Warning;
     /// The cluster did not answer a question, or the credentials may not ask it.

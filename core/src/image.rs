@@ -4,6 +4,7 @@
 //! container runtime use too.
 
 mod digest;
+mod mirror;
 mod name;
 mod running;
 mod version_tag;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use digest::{Algorithm, Digest};
+pub use mirror::{MirrorError, RegistryMirror};
 pub use name::{Repository, Tag};
 pub use running::{RunningImage, RunningKind};
 pub use version_tag::VersionTag;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
-use crate::image::Digest;
+use crate::image::{Digest, ImageRef};
 use crate::manifest::Platform;
 use crate::name::{Namespace, ReleaseName};
 use crate::release::ReleaseStatus;
@@ -202,6 +202,8 @@ pub enum ImageFlag {
     Skewed,
     /// A restart would not pull: the pull policy is not Always.
     RestartInVain,
+    /// The pull-through cache of the nodes serves other content than the registry.
+    CacheStale,
 }
 
 /// Who chose an image's tag.
@@ -302,6 +304,9 @@ pub struct DigestReport {
     /// What the tag points to now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Digest>,
+    /// What the pull-through cache of the nodes serves, where one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<CachedDigest>,
     /// What the annotation says was rolled out last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Digest>,
@@ -315,6 +320,18 @@ pub struct DigestReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub observed_at: Option<Timestamp>,
+}
+
+/// What a pull-through cache serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CachedDigest {
+    /// The image in the cache.
+    #[schemars(with = "String")]
+    pub through: ImageRef,
+    /// What it points to; absent where the cache did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
 }
 
 /// Content that pods of one workload run.

@@ -215,11 +215,26 @@ pub struct Snapshot {
     pub unread: Vec<Gap>,
     /// What each tag points to now.
     pub published: BTreeMap<ImageRef, Evidence<Digest>>,
+    /// What the pull-through cache of the nodes serves for a tag, by the tag that references name.
+    #[serde(default)]
+    pub cached: BTreeMap<ImageRef, CachedTag>,
     /// The tags of each repository whose versions matter.
     #[serde(default)]
     pub tags: BTreeMap<Repository, Evidence<Vec<Tag>>>,
     /// Manifests of each repository, as far as they were needed.
     pub manifests: BTreeMap<Repository, Documents>,
+}
+
+/// What a pull-through cache serves for a tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CachedTag {
+    /// The tag in the cache.
+    pub through: ImageRef,
+    /// What it points to there.
+    pub digest: Evidence<Digest>,
+    /// True where the registry itself did not answer, so that the cache's word counts as what is published.
+    pub stands_in: bool,
 }
 
 impl Snapshot {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use tracebloc_core::image::RegistryMirror;
 use tracebloc_core::name::{NameError, Namespace, ReleaseName};
 use tracebloc_core::version::Constraint;
 
@@ -45,6 +46,9 @@ pub(crate) struct OutdatedArgs {
     /// Ask this registry over http; loopback hosts always are; repeatable
     #[arg(long, value_name = "HOST")]
     pub(crate) plain_http: Vec<String>,
+    /// Say that the nodes pull a registry's images through a cache, such as docker.io=cache.example.com/hub; repeatable
+    #[arg(long, value_name = "REGISTRY=HOST[/PREFIX]")]
+    pub(crate) registry_mirror: Vec<RegistryMirror>,
     /// Ask registries with the pull secrets of the running pods too, which takes the right to read them
     #[arg(long)]
     pub(crate) use_pull_secrets: bool,

@@ -25,6 +25,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         devel,
         constraint,
         plain_http,
+        registry_mirror,
         use_pull_secrets,
         ca_file,
         max_requests,
@@ -41,6 +42,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         repository: repo,
         use_cache: !no_cache,
         plain_http,
+        mirrors: registry_mirror,
         use_pull_secrets,
         roots: match ca_file {
             Some(path) => ExtraRoots::read(&path)?,

@@ -3,11 +3,13 @@
 
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
-use tracebloc_core::assess::{Question, Wanted, wanted_manifests, wanted_tag_lists, wanted_tags};
+use tracebloc_core::assess::{Wanted, wanted_manifests, wanted_tag_lists, wanted_tags};
+use tracebloc_core::image::{Digest, ImageRef, RegistryMirror, Repository};
 use tracebloc_core::manifest::Document;
 use tracebloc_core::profile::Profile;
-use tracebloc_core::snapshot::{Evidence, Snapshot};
+use tracebloc_core::snapshot::{CachedTag, Evidence, Snapshot};
 
+use super::Request;
 use crate::registry::{Registry, RegistryError};
 
 /// How many questions are under way at once over all registries; each registry has its own, lower limit.
@@ -18,25 +20,20 @@ const ROUNDS: usize = 6;
 
 pub(super) async fn observe(
     registry: &Registry,
+    request: &Request,
     snapshot: &mut Snapshot,
     profile: &Profile,
-    question: &Question,
 ) {
+    let Request {
+        question, mirrors, ..
+    } = request;
     let wanted_if = |asked: bool| asked.then_some(&*snapshot);
     let tags = wanted_if(question.digest).map(|snapshot| wanted_tags(snapshot, profile));
     let lists = wanted_if(question.image).map(|snapshot| wanted_tag_lists(snapshot, profile));
     let published = stream::iter(tags.into_iter().flatten())
-        .map(|tag| async move {
-            let digest = match registry.published(&tag).await {
-                Ok(published) => Evidence::Known(published.digest),
-                Err(error) => {
-                    Evidence::Unknown(error.gap(format!("the digest of {}", tag.familiar())))
-                }
-            };
-            (tag, digest)
-        })
+        .map(|tag| one_tag(registry, mirrors, tag))
         .buffer_unordered(AT_ONCE)
-        .collect();
+        .collect::<Vec<_>>();
     let lists = stream::iter(lists.into_iter().flatten())
         .map(|repository| async move {
             let tags = match registry.tags(&repository).await {
@@ -49,10 +46,59 @@ pub(super) async fn observe(
         })
         .buffer_unordered(AT_ONCE)
         .collect();
-    (snapshot.published, snapshot.tags) = join(published, lists).await;
-    if !question.digest {
-        return;
+    let (published, lists) = join(published, lists).await;
+    snapshot.tags = lists;
+    for (tag, digest, cached) in published {
+        if let Some(cached) = cached {
+            snapshot.cached.insert(tag.clone(), cached);
+        }
+        snapshot.published.insert(tag, digest);
     }
+    if question.digest {
+        manifests(registry, mirrors, snapshot, profile).await;
+    }
+}
+
+/// What a tag points to, and what the cache serves for it if nodes pull through one. Where only the cache answers, its word counts.
+async fn one_tag(
+    registry: &Registry,
+    mirrors: &[RegistryMirror],
+    tag: ImageRef,
+) -> (ImageRef, Evidence<Digest>, Option<CachedTag>) {
+    let Some(through) = through(mirrors, tag.repository()) else {
+        let digest = digest_of(registry, &tag).await;
+        return (tag, digest, None);
+    };
+    let through = ImageRef::new(through, tag.effective_tag(), None);
+    let (source, cache) = join(digest_of(registry, &tag), digest_of(registry, &through)).await;
+    let stands_in = source.known().is_none() && cache.known().is_some();
+    let digest = if stands_in { cache.clone() } else { source };
+    let cached = CachedTag {
+        through,
+        digest: cache,
+        stands_in,
+    };
+    (tag, digest, Some(cached))
+}
+
+fn through(mirrors: &[RegistryMirror], repository: &Repository) -> Option<Repository> {
+    mirrors.iter().find_map(|mirror| mirror.of(repository))
+}
+
+async fn digest_of(registry: &Registry, tag: &ImageRef) -> Evidence<Digest> {
+    match registry.published(tag).await {
+        Ok(published) => Evidence::Known(published.digest),
+        Err(error) => Evidence::Unknown(error.gap(format!("the digest of {}", tag.familiar()))),
+    }
+}
+
+/// Fetches manifests until the judgement needs no more.
+async fn manifests(
+    registry: &Registry,
+    mirrors: &[RegistryMirror],
+    snapshot: &mut Snapshot,
+    profile: &Profile,
+) {
     for _ in 0..ROUNDS {
         let wanted = wanted_manifests(snapshot, profile);
         if wanted.is_empty() {
@@ -60,11 +106,7 @@ pub(super) async fn observe(
         }
         let answers: Vec<(Wanted, Document)> = stream::iter(wanted)
             .map(|wanted| async move {
-                let document = match registry.manifest(&wanted.repository, &wanted.digest).await {
-                    Ok(manifest) => Document::Found(manifest),
-                    Err(RegistryError::NotFound { .. }) => Document::Gone,
-                    Err(error) => Document::Unavailable(error.to_string()),
-                };
+                let document = document(registry, mirrors, &wanted).await;
                 (wanted, document)
             })
             .buffer_unordered(AT_ONCE)
@@ -77,5 +119,20 @@ pub(super) async fn observe(
                 .or_default()
                 .insert(wanted.digest, document);
         }
+    }
+}
+
+/// The content of a digest. A cache that has it answers in place of the registry: the digest says that it is the same.
+async fn document(registry: &Registry, mirrors: &[RegistryMirror], wanted: &Wanted) -> Document {
+    let Wanted { repository, digest } = wanted;
+    if let Some(through) = through(mirrors, repository)
+        && let Ok(manifest) = registry.manifest(&through, digest).await
+    {
+        return Document::Found(manifest);
+    }
+    match registry.manifest(repository, digest).await {
+        Ok(manifest) => Document::Found(manifest),
+        Err(RegistryError::NotFound { .. }) => Document::Gone,
+        Err(error) => Document::Unavailable(error.to_string()),
     }
 }

@@ -257,6 +257,7 @@ fn image_row(release: &ReleaseReport, image: &ImageReport, styles: &Styles, deta
                 note.push("a restart would not pull".to_owned());
             }
             ImageFlag::RestartInVain => {}
+            ImageFlag::CacheStale => note.push("the cache is stale".to_owned()),
         }
     }
     if let Some(unknown) = &image.unknown {

@@ -1,6 +1,7 @@
 //! Digest drift: what pods run against what their tags point to now (DESIGN §6 "Digest", FACTS 8.7); and newer version tags beside it.
 
 mod advise;
+mod cache;
 mod usage;
 mod version;
 
@@ -384,6 +385,9 @@ fn report(
     if image.usages.iter().any(Usage::restarts_in_vain) {
         flags.insert(ImageFlag::RestartInVain);
     }
+    if cache::is_stale(snapshot, image) {
+        flags.insert(ImageFlag::CacheStale);
+    }
     let published = image
         .tag
         .as_ref()
@@ -415,6 +419,7 @@ fn report(
         digest: DigestReport {
             observed_at: published.is_some().then_some(snapshot.observed_at),
             published,
+            cached: cache::report(snapshot, image),
             recorded: image.recorded.clone(),
             pinned: image.pinned.clone(),
             running: tally
@@ -541,6 +546,7 @@ fn found(
         ),
         (ImageState::Current | ImageState::Rolling | ImageState::Idle, _) => {}
     }
+    findings.extend(cache::found(case, image, &name()));
     if report.flags.contains(&ImageFlag::Skewed) && report.state == ImageState::Behind {
         findings.push(Finding::new(
             Code::DigestSkewed,

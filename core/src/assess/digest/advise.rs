@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Case, Image, Outcome, Tally, Usage};
 use crate::image::Digest;
 use crate::release::{ApplyMethod, Release};
-use crate::report::ImageReport;
+use crate::report::{ImageFlag, ImageReport};
 use crate::time::counted;
 use crate::workload::{Rollout, WorkloadId};
 
@@ -19,6 +19,10 @@ pub(super) fn move_to_published(
     let Some(published) = &report.digest.published else {
         return Vec::new();
     };
+    // New pods would get from the cache what the old ones run.
+    if report.flags.contains(&ImageFlag::CacheStale) {
+        return Vec::new();
+    }
     let mut lines = Vec::new();
     for (workload, usages) in behind(image, tally) {
         if !workload.kind.rolls_out() {
