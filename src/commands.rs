@@ -4,7 +4,7 @@ mod cache;
 mod outdated;
 
 use crate::cli::{Cli, Command, Invocation};
-use crate::context::Context;
+use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::ui::Ui;
 
@@ -15,6 +15,12 @@ pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exi
         connection,
         command,
     } = cli;
+    if let Command::Outdated(args) = &command
+        && args.print_rbac
+    {
+        let asker = Asker::resolve(invocation, &connection)?;
+        return outdated::print_rights(&asker, ui, args);
+    }
     let resolve = || Context::resolve(invocation, connection, ui);
     match command {
         Command::Outdated(args) => outdated::run(&resolve().await?, ui, *args).await,

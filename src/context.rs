@@ -41,6 +41,16 @@ pub(crate) enum Storage {
     ConfigMaps,
 }
 
+impl Storage {
+    /// The resource of the API that holds the records.
+    pub(crate) fn resource(self) -> &'static str {
+        match self {
+            Self::Secrets => "secrets",
+            Self::ConfigMaps => "configmaps",
+        }
+    }
+}
+
 /// Everything that a command needs to know of its surroundings.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -82,6 +92,40 @@ impl Surroundings {
             cache: dirs::cache_dir().map(|directory| directory.join("kubectl-tracebloc")),
             now: Timestamp::now(),
         }
+    }
+}
+
+/// Who would ask, of commands that ask nobody.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    /// The namespace in force.
+    pub(crate) namespace: Namespace,
+    /// Where release records are.
+    pub(crate) storage: Storage,
+}
+
+impl Asker {
+    /// Resolves what a call would ask about. No kubeconfig is needed, and no credential plugin runs.
+    pub(crate) fn resolve(
+        invocation: Invocation,
+        connection: &ConnectionArgs,
+    ) -> Result<Self, ContextError> {
+        let environment = Environment::of_process();
+        let connection = match invocation {
+            Invocation::Direct => connection.clone(),
+            Invocation::Helm => environment.helm_connection(connection.clone())?,
+        };
+        let namespace = match Target::resolve(&environment, &connection, None) {
+            Ok(target) => target.namespace,
+            Err(ContextError::NoKubeconfig) => {
+                connection.namespace.unwrap_or_else(|| "default".to_owned())
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            namespace: Namespace::parse(&namespace).map_err(ContextError::Namespace)?,
+            storage: environment.storage()?,
+        })
     }
 }
 

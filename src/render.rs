@@ -1,6 +1,7 @@
 //! What answers look like: tables for people, JSON and YAML for programs.
 
 pub(crate) mod outdated;
+pub(crate) mod rights;
 
 use std::fmt::Write as _;
 

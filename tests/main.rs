@@ -21,6 +21,7 @@ mod outdated_input;
 mod outdated_node;
 mod outdated_oci;
 mod outdated_repositories;
+mod outdated_rights;
 mod outdated_scope;
 mod registry_credentials;
 mod registry_requests;

@@ -13,6 +13,7 @@ pub mod name;
 pub mod profile;
 pub mod release;
 pub mod report;
+pub mod rights;
 pub mod snapshot;
 pub mod time;
 pub mod version;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::name::{ChartName, ReleaseName};
+use crate::name::{ChartName, Namespace, ReleaseName};
 use crate::release::{Origin, Release};
 use crate::version::Version;
 use crate::workload::{WorkloadId, WorkloadKind};
@@ -23,6 +23,9 @@ pub struct Profile {
     pub main_workload: WorkloadPattern,
     /// Charts whose releases this chart replaces.
     pub replaces: Vec<ChartName>,
+    /// Namespaces beside the release's own in which its workloads run unless its values say others.
+    #[serde(default)]
+    pub further_namespaces: Vec<Namespace>,
     /// The prefix of the annotations that the chart's jobs write.
     pub record_prefix: String,
     /// Where values of interest are found.
@@ -185,7 +188,6 @@ impl ContainerPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name::Namespace;
 
     fn workload(kind: WorkloadKind, name: &str) -> WorkloadId {
         WorkloadId {

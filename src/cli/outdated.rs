@@ -58,6 +58,9 @@ pub(crate) struct OutdatedArgs {
     /// Send each host of a registry at most so many requests; what would take more is unknown
     #[arg(long, value_name = "N")]
     pub(crate) max_requests: Option<NonZeroU32>,
+    /// Ask nobody; print the least rights that this very call needs, as Roles
+    #[arg(long)]
+    pub(crate) print_rbac: bool,
     /// The form of the answer
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: OutputFormat,

@@ -151,15 +151,6 @@ fn decode(answer: &Answer, storage: Storage) -> Result<Release, ClusterError> {
     Ok(Release::decode(&record)?)
 }
 
-impl Storage {
-    fn resource(self) -> &'static str {
-        match self {
-            Self::Secrets => "secrets",
-            Self::ConfigMaps => "configmaps",
-        }
-    }
-}
-
 /// The revision that a record's labels name; `None` for an object that only looks like a record.
 fn listed(metadata: RecordMetadata) -> Option<Listed> {
     let label = |name: &str| metadata.labels.get(name);

@@ -3,10 +3,11 @@
 use tracebloc_core::assess::{self, Prereleases, Question};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::report::OutdatedReport;
+use tracebloc_core::rights::{self, Records};
 use tracebloc_core::version::Constraint;
 
 use crate::cli::{Only, OutdatedArgs, OutputFormat};
-use crate::context::Context;
+use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::gather::{self, Request, Scope};
 use crate::http::ExtraRoots;
@@ -29,6 +30,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         use_pull_secrets,
         ca_file,
         max_requests,
+        print_rbac: _,
         output,
         no_headers,
         exit_code,
@@ -71,6 +73,24 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
     };
     ui.answer(&text)?;
     Ok(exit(&report, exit_code))
+}
+
+/// `--print-rbac`: the rights that the same call needs.
+pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &OutdatedArgs) -> Result<Exit, Error> {
+    let profile = Profile::client()?;
+    let question = question(&args.only, args.devel, args.constraint.clone());
+    let records = Records {
+        resource: asker.storage.resource(),
+        pull_secrets: args.use_pull_secrets,
+    };
+    let rights = rights::needed(&question, &profile, records);
+    let subject = render::rights::Subject {
+        name: "kubectl-tracebloc-outdated",
+        namespace: (!args.all_namespaces).then_some(&asker.namespace),
+        further: &profile.further_namespaces,
+    };
+    ui.answer(&render::rights::roles(&rights, &subject))?;
+    Ok(Exit::Done)
 }
 
 fn question(only: &[Only], devel: bool, constraint: Option<Constraint>) -> Question {

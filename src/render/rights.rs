@@ -1,0 +1,96 @@
+//! Rights as Roles, with comments that say what each is for.
+
+use std::collections::BTreeSet;
+
+use tracebloc_core::name::Namespace;
+use tracebloc_core::rights::{Place, Right};
+
+/// Whose rights, and where.
+#[derive(Debug)]
+pub(crate) struct Subject<'a> {
+    /// The name of the roles.
+    pub(crate) name: &'a str,
+    /// The namespace of the releases; `None` for all namespaces.
+    pub(crate) namespace: Option<&'a Namespace>,
+    /// Further namespaces of their workloads.
+    pub(crate) further: &'a [Namespace],
+}
+
+/// The roles as YAML, ready for `kubectl apply`.
+pub(crate) fn roles(rights: &[Right], subject: &Subject<'_>) -> String {
+    let Subject {
+        name,
+        namespace,
+        further,
+    } = subject;
+    let mut text = format!(
+        "# The least rights of `{name}`. Bind them to an account, such as the service account SPACE:NAME:\n"
+    );
+    let mut documents = Vec::new();
+    let cluster_wide: Vec<&Right> = rights
+        .iter()
+        .filter(|right| namespace.is_none() || right.place == Place::Cluster)
+        .collect();
+    if !cluster_wide.is_empty() {
+        text.push_str(&format!(
+            "#   kubectl create clusterrolebinding {name} --clusterrole={name} --serviceaccount=SPACE:NAME\n"
+        ));
+        documents.push(document("ClusterRole", name, None, &cluster_wide));
+    }
+    if let Some(namespace) = namespace {
+        let places: BTreeSet<&Namespace> = further.iter().chain([*namespace]).collect();
+        for place in places {
+            let here: Vec<&Right> = rights
+                .iter()
+                .filter(|right| match right.place {
+                    Place::Releases => place == *namespace,
+                    Place::Workloads => true,
+                    Place::Cluster => false,
+                })
+                .collect();
+            if here.is_empty() {
+                continue;
+            }
+            text.push_str(&format!(
+                "#   kubectl create rolebinding {name} --namespace={place} --role={name} --serviceaccount=SPACE:NAME\n"
+            ));
+            documents.push(document("Role", name, Some(place), &here));
+        }
+    }
+    text.push_str(
+        "# Any rule may be left out: the rest is answered, and a finding names what is missing.\n",
+    );
+    for document in documents {
+        text.push_str(&document);
+    }
+    text
+}
+
+fn document(kind: &str, name: &str, namespace: Option<&Namespace>, rights: &[&Right]) -> String {
+    let mut text = format!(
+        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata:\n  name: {name}\n"
+    );
+    if let Some(namespace) = namespace {
+        text.push_str(&format!("  namespace: {namespace}\n"));
+    }
+    text.push_str("rules:\n");
+    for Right {
+        place: _,
+        group,
+        resources,
+        verbs,
+        name,
+        without,
+    } in rights
+    {
+        text.push_str(&format!(
+            "  # Without it unknown: {without}.\n  - apiGroups: [\"{group}\"]\n    resources: [{}]\n    verbs: [{}]\n",
+            resources.join(", "),
+            verbs.join(", ")
+        ));
+        if let Some(name) = name {
+            text.push_str(&format!("    resourceNames: [{name}]\n"));
+        }
+    }
+    text
+}

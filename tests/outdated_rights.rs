@@ -1,0 +1,173 @@
+//! Least rights: what `--print-rbac` prints is enough, and what is missing is told.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use tracebloc_bed::Tenant;
+use tracebloc_bed::cluster::Output;
+
+use crate::support::{codes, command, image, installed, parse, run};
+
+/// The roles of a call, for a release whose node agents have the tenant's own namespace.
+fn printed(tenant: &Tenant<'_>, arguments: &[&str]) -> String {
+    let output = run(tenant, &[&["outdated", "--print-rbac"], arguments].concat());
+    assert!(output.is_success(), "{output}");
+    output
+        .stdout
+        .replace("tracebloc-node-agents", &tenant.agents_namespace())
+        // Roles of the whole cluster are shared with other tests.
+        .replace(
+            "name: kubectl-tracebloc-outdated",
+            &format!("name: outdated-{}", tenant.namespace()),
+        )
+}
+
+/// An account with these roles and no others.
+fn account(tenant: &Tenant<'_>, roles: &str) -> PathBuf {
+    let cluster = tenant.bed().cluster();
+    let kubeconfig = cluster
+        .service_account(tenant.namespace(), "reader", &[])
+        .unwrap();
+    cluster
+        .kubectl_with_input(&["apply", "-f", "-"], roles)
+        .unwrap()
+        .success()
+        .unwrap();
+    let name = format!("outdated-{}", tenant.namespace());
+    let subject = format!("--serviceaccount={}:reader", tenant.namespace());
+    if roles.contains("kind: ClusterRole\n") {
+        let role = format!("--clusterrole={name}");
+        let binding = ["create", "clusterrolebinding", &name, &role, &subject];
+        cluster.kubectl(&binding).unwrap().success().unwrap();
+    }
+    for namespace in [tenant.namespace().to_owned(), tenant.agents_namespace()] {
+        if roles.contains(&format!("namespace: {namespace}\n")) {
+            let role = format!("--role={name}");
+            let namespace = format!("--namespace={namespace}");
+            let binding = ["create", "rolebinding", &name, &namespace, &role, &subject];
+            cluster.kubectl(&binding).unwrap().success().unwrap();
+        }
+    }
+    kubeconfig
+}
+
+fn ask(tenant: &Tenant<'_>, kubeconfig: &Path, arguments: &[&str]) -> Output {
+    let mut command = command(tenant, &["outdated", "-o", "json"]);
+    command.env("KUBECONFIG", kubeconfig).args(arguments);
+    Output::of(&mut command).unwrap()
+}
+
+/// Asks again until it is as wanted: the API server learns of changed roles a moment later. The last answer is for the test to judge.
+fn ask_until(
+    tenant: &Tenant<'_>,
+    kubeconfig: &Path,
+    arguments: &[&str],
+    wanted: impl Fn(&Output) -> bool,
+) -> Output {
+    for _ in 0..40 {
+        let output = ask(tenant, kubeconfig, arguments);
+        if wanted(&output) {
+            return output;
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    ask(tenant, kubeconfig, arguments)
+}
+
+/// True if nothing was missing for the answer.
+fn is_whole(output: &Output) -> bool {
+    let Ok(report) = serde_json::from_str::<Value>(&output.stdout) else {
+        return false;
+    };
+    !codes(&report).contains(&"cluster-unanswered")
+        && report["context"]["clusterUid"].is_string()
+        && report["releases"]
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+        && image(&report, "resource-monitor")["digest"]["running"][0]["platform"].is_object()
+}
+
+#[test]
+fn the_printed_roles_are_enough_and_each_rule_is_needed() {
+    let tenant = installed("rights-role", "1.9.28");
+    let roles = printed(&tenant, &[]);
+    let kubeconfig = account(&tenant, &roles);
+    let scope = ["--namespace", tenant.namespace()];
+    let output = ask_until(&tenant, &kubeconfig, &scope, is_whole);
+    assert!(is_whole(&output), "{output}");
+    // Each rule taken away is missed, and only what rests on it is unknown.
+    let each: Vec<&str> = roles.split("  # Without it unknown: ").skip(1).collect();
+    assert!(each.len() >= 8, "{roles}");
+    for rule in each {
+        let rule = rule.split("---\n").next().unwrap();
+        let less = roles.replacen(&format!("  # Without it unknown: {rule}"), "", 1);
+        let less = less.replace("rules:\n---", "rules: []\n---");
+        let less = match less.strip_suffix("rules:\n") {
+            Some(rest) => format!("{rest}rules: []\n"),
+            None => less,
+        };
+        tenant
+            .bed()
+            .cluster()
+            .kubectl_with_input(&["apply", "-f", "-"], &less)
+            .unwrap()
+            .success()
+            .unwrap();
+        let output = ask_until(&tenant, &kubeconfig, &scope, |output| !is_whole(output));
+        assert!(!is_whole(&output), "nobody misses it: {rule}");
+        if rule.starts_with("which releases there are") {
+            assert_eq!(output.code, Some(5), "{rule}: {output}");
+        } else {
+            let report = parse(&output);
+            assert_eq!(report["releases"][0]["chart"]["state"], "behind", "{rule}");
+        }
+    }
+}
+
+#[test]
+fn with_all_namespaces_one_cluster_role_is_enough() {
+    let tenant = installed("rights-cluster", "1.9.28");
+    let roles = printed(&tenant, &["--all-namespaces"]);
+    assert!(!roles.contains("kind: Role\n"), "{roles}");
+    let kubeconfig = account(&tenant, &roles);
+    let named = format!("{}/rights-cluster", tenant.namespace());
+    let output = ask_until(&tenant, &kubeconfig, &[&named], is_whole);
+    assert!(is_whole(&output), "{output}");
+    let output = ask(
+        &tenant,
+        &kubeconfig,
+        &["--all-namespaces", "--only", "chart"],
+    );
+    assert!(output.is_success(), "{output}");
+}
+
+#[test]
+fn what_is_not_asked_for_needs_no_right_and_nobody_is_asked() {
+    let tenant = installed("rights-chart", "1.9.28");
+    let roles = printed(&tenant, &["--only", "chart"]);
+    assert!(!roles.contains("pods"), "{roles}");
+    let kubeconfig = account(&tenant, &roles);
+    let scope = ["--only", "chart", "--namespace", tenant.namespace()];
+    let output = ask_until(&tenant, &kubeconfig, &scope, Output::is_success);
+    let report = parse(&output);
+    assert_eq!(report["releases"][0]["chart"]["state"], "behind");
+    assert!(!codes(&report).contains(&"cluster-unanswered"));
+
+    let mut command = command(&tenant, &["outdated", "--print-rbac", "-n", "edge"]);
+    command
+        .env("KUBECONFIG", "/no/such/kubeconfig")
+        .env("HELM_DRIVER", "configmap");
+    let output = Output::of(&mut command).unwrap();
+    assert!(output.is_success(), "no cluster is needed: {output}");
+    assert!(output.stdout.contains("namespace: edge\n"), "{output}");
+    assert!(
+        output.stdout.contains("[configmaps]") && !output.stdout.contains("[secrets]"),
+        "{output}"
+    );
+    let with_pull_secrets = printed(&tenant, &["--use-pull-secrets"]);
+    assert!(
+        with_pull_secrets.contains("the pull secrets of --use-pull-secrets"),
+        "{with_pull_secrets}"
+    );
+}
