@@ -1,6 +1,7 @@
 //! Asking everyone: the one place with concurrency. It fills a [`Snapshot`]; a question without an answer becomes a gap in it, and only where
 //! nothing at all can be said does it fail.
 
+mod automation;
 mod published;
 mod pull_secrets;
 mod scope;
@@ -18,6 +19,7 @@ use tracebloc_core::name::ChartName;
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Release;
 use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedChart, ObservedRelease, Snapshot};
+use tracebloc_core::version::Version;
 
 use crate::charts::{Charts, IndexCache};
 use crate::cluster::{Cluster, ClusterError, Listed};
@@ -99,28 +101,12 @@ pub(crate) async fn gather(
         }
     }
     ui.detail(|| format!("{} release records read", releases.len()));
-    let mut snapshot = Snapshot {
-        context: ContextFacts {
-            name: context.target.context.clone(),
-            server: context.target.server.clone(),
-            cluster_uid: evidence(uid, "namespace kube-system"),
-            kubeconfig: context
-                .target
-                .kubeconfig
-                .as_ref()
-                .map(|path| path.display().to_string()),
-        },
-        observed_at: context.now,
-        kubernetes: evidence(version, "the server's version"),
+    let mut snapshot = begin(
+        context,
+        evidence(version, "the server's version"),
+        evidence(uid, "namespace kube-system"),
         releases,
-        live: Vec::new(),
-        pods: Vec::new(),
-        unlisted: Vec::new(),
-        nodes: BTreeMap::new(),
-        charts: Vec::new(),
-        published: BTreeMap::new(),
-        manifests: BTreeMap::new(),
-    };
+    );
     let http = HttpClient::new(request.roots.clone(), deadline)?;
     let sources = if request.question.chart {
         chart_sources(&mut snapshot, profile, request.repository.as_deref())
@@ -142,8 +128,14 @@ pub(crate) async fn gather(
         },
     );
     let images = async {
-        if request.question.digest {
-            surroundings::observe(&cluster, &mut snapshot, profile).await;
+        if request.question.digest || request.question.automation {
+            let runs = automation::Questions::about(&snapshot, profile, request.question);
+            let ((), runs) = join(
+                surroundings::observe(&cluster, &mut snapshot, profile),
+                runs.ask(&cluster),
+            )
+            .await;
+            runs.note(&mut snapshot);
             ui.detail(|| {
                 format!(
                     "{} workloads and {} pods read",
@@ -151,6 +143,8 @@ pub(crate) async fn gather(
                     snapshot.pods.len()
                 )
             });
+        }
+        if request.question.digest {
             if request.use_pull_secrets {
                 pull_secrets::lend(&cluster, &registry, &snapshot, profile).await;
             }
@@ -165,6 +159,39 @@ pub(crate) async fn gather(
     snapshot.charts = observed;
     ui.detail(|| format!("{} requests to the API server", cluster.requests()));
     Ok(Gathered { snapshot, notes })
+}
+
+/// A snapshot of what is known before workloads, repositories and registries are asked.
+fn begin(
+    context: &Context,
+    kubernetes: Evidence<Version>,
+    cluster_uid: Evidence<String>,
+    releases: Vec<ObservedRelease>,
+) -> Snapshot {
+    Snapshot {
+        context: ContextFacts {
+            name: context.target.context.clone(),
+            server: context.target.server.clone(),
+            cluster_uid,
+            kubeconfig: context
+                .target
+                .kubeconfig
+                .as_ref()
+                .map(|path| path.display().to_string()),
+        },
+        observed_at: context.now,
+        kubernetes,
+        releases,
+        live: Vec::new(),
+        pods: Vec::new(),
+        unlisted: Vec::new(),
+        jobs: Vec::new(),
+        grants: None,
+        nodes: BTreeMap::new(),
+        charts: Vec::new(),
+        published: BTreeMap::new(),
+        manifests: BTreeMap::new(),
+    }
 }
 
 fn evidence<T>(outcome: Result<T, ClusterError>, asked: &str) -> Evidence<T> {

@@ -31,12 +31,7 @@ impl<'facts> Advisor<'facts> {
         let mut line = CommandLine::new("helm upgrade");
         line.word(release.name.as_str());
         line.word(chart);
-        if repository.masked {
-            // The shell's variable holds what must not be printed.
-            line.flag("--repo \"$REPOSITORY_URL\"");
-        } else {
-            line.option("--repo", &repository.url);
-        }
+        line.repository(repository);
         line.option("--version", &to.to_string());
         line.flag("--reset-then-reuse-values");
         self.helm(line, &release.namespace)
@@ -79,6 +74,65 @@ impl<'facts> Advisor<'facts> {
             line.word(&format!("{container}={repository}@{digest}"));
         }
         self.kubectl(line, Some(&workload.namespace))
+    }
+
+    /// Sets one value of a release and keeps everything else: the version, and the user's other values over the chart's defaults.
+    pub fn set_value(
+        self,
+        release: &ReleaseId,
+        chart: &str,
+        repository: &RepositoryRef,
+        version: &str,
+        assignment: &str,
+    ) -> String {
+        let mut line = CommandLine::new("helm upgrade");
+        line.word(release.name.as_str());
+        line.word(chart);
+        line.repository(repository);
+        line.option("--version", version);
+        line.flag("--reset-then-reuse-values");
+        line.option("--set", assignment);
+        self.helm(line, &release.namespace)
+    }
+
+    /// Lets a `CronJob` start Jobs again.
+    pub fn unsuspend(self, workload: &WorkloadId) -> String {
+        let mut line = CommandLine::new("kubectl patch");
+        line.word(&workload.to_string());
+        line.option("--type", "merge");
+        line.option("--patch", r#"{"spec":{"suspend":false}}"#);
+        self.kubectl(line, Some(&workload.namespace))
+    }
+
+    /// Takes annotations off a workload.
+    pub fn unannotate(self, workload: &WorkloadId, keys: &[&str]) -> String {
+        let mut line = CommandLine::new("kubectl annotate");
+        line.word(&workload.to_string());
+        for key in keys {
+            line.word(&format!("{key}-"));
+        }
+        self.kubectl(line, Some(&workload.namespace))
+    }
+
+    /// Shows a workload with its latest events.
+    pub fn describe(self, workload: &WorkloadId) -> String {
+        let mut line = CommandLine::new("kubectl describe");
+        line.word(&workload.to_string());
+        self.kubectl(line, Some(&workload.namespace))
+    }
+
+    /// Shows what the pods of a Job said.
+    pub fn logs(self, job: &WorkloadId) -> String {
+        let mut line = CommandLine::new("kubectl logs");
+        line.word(&job.to_string());
+        self.kubectl(line, Some(&job.namespace))
+    }
+
+    /// Ends a Job that hangs.
+    pub fn delete(self, job: &WorkloadId) -> String {
+        let mut line = CommandLine::new("kubectl delete");
+        line.word(&job.to_string());
+        self.kubectl(line, Some(&job.namespace))
     }
 
     /// Lists the claims of a namespace with the volumes behind them.
@@ -138,6 +192,15 @@ impl CommandLine {
     fn word(&mut self, text: &str) {
         self.0.push(' ');
         self.0.push_str(&quoted(text));
+    }
+
+    fn repository(&mut self, repository: &RepositoryRef) {
+        if repository.masked {
+            // The shell's variable holds what must not be printed.
+            self.flag("--repo \"$REPOSITORY_URL\"");
+        } else {
+            self.option("--repo", &repository.url);
+        }
     }
 
     fn flag(&mut self, name: &str) {

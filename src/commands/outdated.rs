@@ -80,6 +80,7 @@ fn question(only: &[Only], devel: bool) -> Result<Question, Error> {
     Ok(Question {
         chart: wants(Only::Chart),
         digest: wants(Only::Digest),
+        automation: only.is_empty(),
         prereleases: if devel {
             Prereleases::Include
         } else {
