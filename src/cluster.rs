@@ -2,6 +2,8 @@
 
 mod connection;
 mod error;
+mod grants;
+mod jobs;
 mod list;
 mod nodes;
 mod pods;

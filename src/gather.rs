@@ -1,6 +1,7 @@
 //! Asking everyone: the one place with concurrency. It fills a [`Snapshot`]; a question without an answer becomes a gap in it, and only where
 //! nothing at all can be said does it fail.
 
+mod automation;
 mod charts;
 mod published;
 mod pull_secrets;
@@ -137,28 +138,8 @@ pub(crate) async fn gather(
         .map(|directory| Cache::at(directory, context.now));
     let charts = Charts::new(http, &registry, cache, context.repositories(), context.now);
     let kubernetes = snapshot.kubernetes.known().cloned();
-    let images = async {
-        if request.question.digest || request.question.image {
-            surroundings::observe(&cluster, &mut snapshot, profile).await;
-            ui.detail(|| {
-                format!(
-                    "{} workloads and {} pods read",
-                    snapshot.live.len(),
-                    snapshot.pods.len()
-                )
-            });
-            if request.use_pull_secrets {
-                pull_secrets::lend(&cluster, &registry, &snapshot, profile).await;
-            }
-            published::observe(&registry, request, &mut snapshot, profile).await;
-            ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
-            for (registry, allowance) in registry.allowances() {
-                ui.detail(|| format!("{registry}: {allowance}"));
-            }
-        }
-    };
     let ((), answers) = join(
-        images,
+        surround(&cluster, &registry, ui, profile, request, &mut snapshot),
         charts::ask(&charts, &wanted, &request.question, kubernetes.as_ref()),
     )
     .await;
@@ -168,6 +149,40 @@ pub(crate) async fn gather(
     }
     ui.detail(|| format!("{} requests to the API server", cluster.requests()));
     Ok(Gathered { snapshot, notes })
+}
+
+/// What runs, and what is published of it.
+async fn surround(
+    cluster: &Cluster,
+    registry: &Registry,
+    ui: &Ui,
+    profile: &Profile,
+    request: &Request,
+    snapshot: &mut Snapshot,
+) {
+    let question = &request.question;
+    let asks_registries = question.digest || question.image;
+    if asks_registries || question.automation {
+        let runs = automation::Questions::about(snapshot, profile, question);
+        let ((), runs) = join(
+            surroundings::observe(cluster, snapshot, profile),
+            runs.ask(cluster),
+        )
+        .await;
+        runs.note(snapshot);
+        let (workloads, pods) = (snapshot.live.len(), snapshot.pods.len());
+        ui.detail(|| format!("{workloads} workloads and {pods} pods read"));
+    }
+    if asks_registries {
+        if request.use_pull_secrets {
+            pull_secrets::lend(cluster, registry, snapshot, profile).await;
+        }
+        published::observe(registry, request, snapshot, profile).await;
+        ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
+        for (registry, allowance) in registry.allowances() {
+            ui.detail(|| format!("{registry}: {allowance}"));
+        }
+    }
 }
 
 /// A snapshot of the releases, in which nothing else is known yet.
@@ -194,6 +209,8 @@ fn begin(
         live: Vec::new(),
         pods: Vec::new(),
         unlisted: Vec::new(),
+        jobs: Vec::new(),
+        grants: None,
         nodes: BTreeMap::new(),
         charts: Vec::new(),
         unread: Vec::new(),

@@ -10,6 +10,7 @@ mod bed_charts;
 mod bed_proxy;
 mod docs;
 mod outdated_advice;
+mod outdated_automation;
 mod outdated_cache;
 mod outdated_chart;
 mod outdated_connection;

@@ -170,7 +170,7 @@ fn tokens_are_fetched_as_the_registry_wants() {
 }
 
 /// A kubeconfig that leads through a proxy to the API server.
-fn through(tenant: &Tenant<'_>, proxy: &Proxy) -> std::path::PathBuf {
+pub(crate) fn through(tenant: &Tenant<'_>, proxy: &Proxy) -> std::path::PathBuf {
     let mut kubeconfig = Kubeconfig::new("bed", &proxy.url(), "", User::Nobody);
     kubeconfig.authority = None;
     tenant
@@ -180,7 +180,8 @@ fn through(tenant: &Tenant<'_>, proxy: &Proxy) -> std::path::PathBuf {
         .unwrap()
 }
 
-fn ask(tenant: &Tenant<'_>, kubeconfig: &std::path::Path, arguments: &[&str]) -> Output {
+/// `outdated` through that kubeconfig.
+pub(crate) fn ask(tenant: &Tenant<'_>, kubeconfig: &std::path::Path, arguments: &[&str]) -> Output {
     let mut command = crate::support::command(
         tenant,
         &["outdated", "-o", "json", "-n", tenant.namespace()],
@@ -189,18 +190,22 @@ fn ask(tenant: &Tenant<'_>, kubeconfig: &std::path::Path, arguments: &[&str]) ->
     Output::of(&mut command).unwrap()
 }
 
-#[test]
-fn a_list_that_is_refused_makes_only_what_rests_on_it_unknown() {
-    let tenant = installed("faults-lists", "1.9.28");
-    let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
-    let kubeconfig = through(&tenant, &proxy);
-    let forbidden = |resource: &str| Fault::Answer {
+/// The API server's own refusal.
+pub(crate) fn forbidden(resource: &str) -> Fault {
+    Fault::Answer {
         status: 403,
         headers: vec![("Content-Type", "application/json".to_owned())],
         body: format!(
             "{{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"reason\":\"Forbidden\",\"code\":403,\"message\":\"{resource} is forbidden\"}}"
         ),
-    };
+    }
+}
+
+#[test]
+fn a_list_that_is_refused_makes_only_what_rests_on_it_unknown() {
+    let tenant = installed("faults-lists", "1.9.28");
+    let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
+    let kubeconfig = through(&tenant, &proxy);
     let pods = format!("/namespaces/{}/pods", tenant.namespace());
     proxy.break_with(Rule::new(&pods, forbidden("pods")));
     let report = parse(&ask(&tenant, &kubeconfig, &[]));

@@ -183,7 +183,7 @@ fn wrong_usage() {
         (&["outdated", "Not_A_Name"][..], "Not_A_Name"),
         (&["outdated", "a", "-A"], "--all-namespaces"),
         (&["outdated", "a", "-l", "x=y"], "--selector"),
-        (&["outdated", "--only", "image"], "--only image"),
+        (&["outdated", "--only", "tags"], "tags"),
         (&["outdated", "-o", "xml"], "xml"),
         (&["outdated", "--request-timeout", "soon"], "soon"),
         (

@@ -117,6 +117,11 @@ pub(crate) fn paste(tenant: &Tenant<'_>, line: &str, helm: Helm) -> Output {
 
 /// Leaves a release as a killed `helm upgrade` does: with a newer revision in `pending-upgrade`, begun at that time.
 pub(crate) fn hang(tenant: &Tenant<'_>, release: &str, begun: &str) {
+    leave(tenant, release, "pending-upgrade", begun);
+}
+
+/// Leaves a release with a second revision of that status, begun at that time.
+pub(crate) fn leave(tenant: &Tenant<'_>, release: &str, status: &str, begun: &str) {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     let first = format!("sh.helm.release.v1.{release}.v1");
@@ -136,7 +141,7 @@ pub(crate) fn hang(tenant: &Tenant<'_>, release: &str, begun: &str) {
     .unwrap();
     let mut record: Value = serde_json::from_slice(&json).unwrap();
     record["version"] = 2.into();
-    record["info"]["status"] = "pending-upgrade".into();
+    record["info"]["status"] = status.into();
     record["info"]["last_deployed"] = begun.into();
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut encoder, record.to_string().as_bytes()).unwrap();
@@ -148,7 +153,7 @@ pub(crate) fn hang(tenant: &Tenant<'_>, release: &str, begun: &str) {
         "metadata": {
             "name": format!("sh.helm.release.v1.{release}.v2"),
             "namespace": tenant.namespace(),
-            "labels": {"owner": "helm", "name": release, "version": "2", "status": "pending-upgrade"},
+            "labels": {"owner": "helm", "name": release, "version": "2", "status": status},
         },
         "data": {"release": data},
     });

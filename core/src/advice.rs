@@ -20,23 +20,46 @@ impl<'facts> Advisor<'facts> {
         Self { context }
     }
 
-    /// Moves a release to a chart version, keeping the user's values over the new chart's defaults (FACTS 5.5), with one value changed.
+    /// Moves a release to a chart version, keeping the user's values over the new chart's defaults (FACTS 5.5).
     pub fn upgrade(
         self,
         release: &ReleaseId,
         chart: &str,
         repository: &RepositoryRef,
         to: &Version,
+    ) -> Vec<String> {
+        self.helm_upgrade(release, chart, repository, &to.to_string(), None)
+    }
+
+    /// Sets one value of a release and keeps everything else: the version, and the user's other values over the chart's defaults. The flag is
+    /// `--set`, or `--set-string` where a text such as `1.36` would become a number.
+    pub fn set_value(
+        self,
+        release: &ReleaseId,
+        chart: &str,
+        repository: &RepositoryRef,
+        version: &str,
+        change: (&str, &str),
+    ) -> Vec<String> {
+        self.helm_upgrade(release, chart, repository, version, Some(change))
+    }
+
+    fn helm_upgrade(
+        self,
+        release: &ReleaseId,
+        chart: &str,
+        repository: &RepositoryRef,
+        version: &str,
         change: Option<(&str, &str)>,
     ) -> Vec<String> {
-        let mut before = Vec::new();
+        let mut lines = Vec::new();
         let mut line = CommandLine::new("helm upgrade");
         line.word(release.name.as_str());
         if let Some(name) = &repository.name {
             // Only by its name does Helm use the entry's credentials, and then with its own copy of the index, which may be old.
             let mut update = CommandLine::new("helm repo update");
             update.word(name);
-            before.push(update.0);
+            lines.push(update.0);
             line.word(&format!("{name}/{chart}"));
         } else if repository.url.starts_with("oci://") {
             line.word(&repository.url);
@@ -52,14 +75,13 @@ impl<'facts> Advisor<'facts> {
                 line.option("--repo", &repository.url);
             }
         }
-        line.option("--version", &to.to_string());
+        line.option("--version", version);
         line.flag("--reset-then-reuse-values");
-        if let Some((path, value)) = change {
-            // Otherwise `1.36` would become a number.
-            line.option("--set-string", &format!("{path}={value}"));
+        if let Some((flag, assignment)) = change {
+            line.option(flag, assignment);
         }
-        before.push(self.helm(line, &release.namespace));
-        before
+        lines.push(self.helm(line, &release.namespace));
+        lines
     }
 
     /// Brings a release back to a revision; the only way out of a pending operation (FACTS 5.3).
@@ -99,6 +121,46 @@ impl<'facts> Advisor<'facts> {
             line.word(&format!("{container}={repository}@{digest}"));
         }
         self.kubectl(line, Some(&workload.namespace))
+    }
+
+    /// Lets a `CronJob` start Jobs again.
+    pub fn unsuspend(self, workload: &WorkloadId) -> String {
+        let mut line = CommandLine::new("kubectl patch");
+        line.word(&workload.to_string());
+        line.option("--type", "merge");
+        line.option("--patch", r#"{"spec":{"suspend":false}}"#);
+        self.kubectl(line, Some(&workload.namespace))
+    }
+
+    /// Takes annotations off a workload.
+    pub fn unannotate(self, workload: &WorkloadId, keys: &[&str]) -> String {
+        let mut line = CommandLine::new("kubectl annotate");
+        line.word(&workload.to_string());
+        for key in keys {
+            line.word(&format!("{key}-"));
+        }
+        self.kubectl(line, Some(&workload.namespace))
+    }
+
+    /// Shows a workload with its latest events.
+    pub fn describe(self, workload: &WorkloadId) -> String {
+        let mut line = CommandLine::new("kubectl describe");
+        line.word(&workload.to_string());
+        self.kubectl(line, Some(&workload.namespace))
+    }
+
+    /// Shows what the pods of a Job said.
+    pub fn logs(self, job: &WorkloadId) -> String {
+        let mut line = CommandLine::new("kubectl logs");
+        line.word(&job.to_string());
+        self.kubectl(line, Some(&job.namespace))
+    }
+
+    /// Ends a Job that hangs.
+    pub fn delete(self, job: &WorkloadId) -> String {
+        let mut line = CommandLine::new("kubectl delete");
+        line.word(&job.to_string());
+        self.kubectl(line, Some(&job.namespace))
     }
 
     /// Lists the claims of a namespace with the volumes behind them.

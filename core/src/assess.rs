@@ -1,5 +1,6 @@
 //! Judgement: observed facts in, a report out. Total and deterministic; one judge a file.
 
+mod automation;
 mod chart;
 mod digest;
 mod listing;
@@ -32,6 +33,8 @@ pub struct Question {
     pub image: bool,
     /// Whether digest drift is asked for.
     pub digest: bool,
+    /// Whether the chart's own automation is asked for.
+    pub automation: bool,
     /// Whether prereleases of the chart count.
     pub prereleases: Prereleases,
     /// The range in which newer versions of the chart count.
@@ -111,6 +114,7 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
         deployed_at: None,
         chart: None,
         images: Vec::new(),
+        automation: None,
     };
     let mut findings = release::judge(case);
     if let Evidence::Known(current) = case.observed.current() {
@@ -125,6 +129,14 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
         if (case.question.digest || case.question.image) && !release::is_gone(head.status) {
             let (images, found) = digest::judge(case, current);
             report.images = images;
+            findings.extend(found);
+        }
+        if case.question.automation
+            && !release::is_gone(head.status)
+            && case.profile.kinship(current) == Kinship::Ours
+        {
+            let (automation, found) = automation::judge(case, current);
+            report.automation = Some(automation);
             findings.extend(found);
         }
     }

@@ -103,6 +103,30 @@ codes! {
     CacheUnconfirmed = "cache-unconfirmed", Info;
     /// It is not known whether pods run what is published.
     DigestUnknown = "digest-unknown", Warning;
+    /// The chart has a job that upgrades the release by itself, and this release goes without it.
+    UpgradeAbsent = "upgrade-absent", Info;
+    /// The job that upgrades the release by itself is suspended.
+    UpgradeSuspended = "upgrade-suspended", Warning;
+    /// The job that upgrades the release by itself runs without success, or not at all.
+    UpgradeStalled = "upgrade-stalled", Warning;
+    /// The job that upgrades the release lost its rights with an upgrade that failed: only an administrator's upgrade brings them back.
+    UpgradeLockedOut = "upgrade-locked-out", Danger;
+    /// The chart has a job that follows moved tags, and this release goes without it.
+    RefreshAbsent = "refresh-absent", Info;
+    /// The job that follows moved tags is suspended.
+    RefreshSuspended = "refresh-suspended", Warning;
+    /// The job that follows moved tags runs and does nothing, because images come from a mirror.
+    RefreshInert = "refresh-inert", Warning;
+    /// The job that follows moved tags gave up after rollouts that failed, and its runs end well all the same.
+    RefreshFlapping = "refresh-flapping", Warning;
+    /// Rollouts that the job began have failed; it will try again.
+    RefreshRetrying = "refresh-retrying", Info;
+    /// The job that follows moved tags runs without success, skips without end, or does not run at all.
+    RefreshStalled = "refresh-stalled", Warning;
+    /// The job that follows moved tags ends well and never recorded a digest: it never did its work.
+    RefreshNeverWorked = "refresh-never-worked", Warning;
+    /// A job of the chart's automation is in the stored manifest and missing in the cluster: somebody deleted it.
+    AutomationDeleted = "automation-deleted", Warning;
     /// The cluster did not answer a question, or the credentials may not ask it.
     ClusterUnanswered = "cluster-unanswered", Warning;
 }

@@ -1,6 +1,12 @@
 //! What we know of a chart, as data: a profile is YAML, so that another chart is another profile (DESIGN §1.7).
 
+mod automation;
+
 use serde::Deserialize;
+
+pub use automation::{
+    Automation, Flap, Grant, ImageRefresh, MirrorRule, OwnJob, Rights, SkipStreak, Updater,
+};
 
 use crate::name::{ChartName, Namespace, ReleaseName};
 use crate::release::{Origin, Release};
@@ -34,6 +40,8 @@ pub struct Profile {
     pub channel_aliases: ChannelAliases,
     /// The images it runs.
     pub images: Vec<ProfileImage>,
+    /// The jobs with which the chart keeps itself current.
+    pub automation: Automation,
 }
 
 /// Paths of values, dotted.

@@ -1,11 +1,15 @@
 //! Reports: what commands print. Their JSON form is documented by schemas and kept stable within a version: fields are added, never renamed,
 //! and enumerations are open (DESIGN §4).
 
+mod automation;
+
 use std::fmt;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use automation::{AutomationReport, AutomationState, JobReport};
 
 use crate::finding::Finding;
 use crate::image::{Digest, ImageRef};
@@ -79,6 +83,9 @@ pub struct ReleaseReport {
     pub chart: Option<ChartReport>,
     /// Its images.
     pub images: Vec<ImageReport>,
+    /// The jobs with which its chart keeps it current; absent for other charts, and with `--only`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automation: Option<AutomationReport>,
 }
 
 /// How a chart stands.

@@ -63,7 +63,7 @@ pub fn needed(question: &Question, profile: &Profile, records: Records) -> Vec<R
             without: "the cluster's identity in the report",
         },
     ];
-    if question.digest || question.image {
+    if question.digest || question.image || question.automation {
         rights.extend(kinds(profile).into_iter().map(|(group, resources)| Right {
             place: Place::Workloads,
             group,
@@ -98,6 +98,24 @@ pub fn needed(question: &Question, profile: &Profile, records: Records) -> Vec<R
                 without: "the pull secrets of --use-pull-secrets",
             });
         }
+    }
+    if question.automation {
+        rights.push(Right {
+            place: Place::Workloads,
+            group: "batch",
+            resources: vec!["jobs".to_owned()],
+            verbs: &["list"],
+            name: None,
+            without: "how the chart's own jobs went",
+        });
+        rights.push(Right {
+            place: Place::Cluster,
+            group: "rbac.authorization.k8s.io",
+            resources: vec!["clusterroles".to_owned(), "clusterrolebindings".to_owned()],
+            verbs: &["list"],
+            name: None,
+            without: "whether a failed upgrade took the rights of the chart's own job; asked only after one",
+        });
     }
     rights
 }

@@ -1,11 +1,12 @@
 //! The snapshot: everything observed, with its provenance and its gaps. It is plain data that can be stored; nothing in it is secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::cronjob::LiveJob;
 use crate::image::{Digest, ImageRef, Repository, Tag};
 use crate::index::{ChartChanges, ChartIndex};
 use crate::manifest::{Documents, Platform};
@@ -188,6 +189,16 @@ pub struct Unlisted {
     pub gap: Gap,
 }
 
+/// Roles and bindings of the whole cluster, by their names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Grants {
+    /// `ClusterRole`s.
+    pub roles: BTreeSet<String>,
+    /// `ClusterRoleBinding`s.
+    pub bindings: BTreeSet<String>,
+}
+
 /// Everything observed for a reading command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -206,6 +217,12 @@ pub struct Snapshot {
     pub pods: Vec<Pod>,
     /// Lists of workloads and pods that could not be had.
     pub unlisted: Vec<Unlisted>,
+    /// Jobs that `CronJob`s started, in the namespaces of the releases' `CronJob`s.
+    #[serde(default)]
+    pub jobs: Vec<LiveJob>,
+    /// The cluster-wide rights of the charts' updaters; `None` where nothing gave reason to ask.
+    #[serde(default)]
+    pub grants: Option<Evidence<Grants>>,
     /// The platform of each node; missing where nodes could not be read.
     pub nodes: BTreeMap<String, Platform>,
     /// Charts asked for.
@@ -261,6 +278,19 @@ impl Snapshot {
         match self.unlisted_gap(&id.namespace, None) {
             Some(gap) => Evidence::Unknown(gap.clone()),
             None => Evidence::Known(self.pods.iter().filter(|pod| pod.workload == *id).collect()),
+        }
+    }
+
+    /// The Jobs that a `CronJob` started.
+    pub fn jobs_of(&self, id: &WorkloadId) -> Evidence<Vec<&LiveJob>> {
+        match self.unlisted_gap(&id.namespace, Some(WorkloadKind::Job)) {
+            Some(gap) => Evidence::Unknown(gap.clone()),
+            None => Evidence::Known(
+                self.jobs
+                    .iter()
+                    .filter(|job| job.namespace == id.namespace && job.cron_job == id.name)
+                    .collect(),
+            ),
         }
     }
 

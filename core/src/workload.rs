@@ -6,6 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::cronjob::CronFacts;
 use crate::image::{ImageRef, RunningImage};
 use crate::name::Namespace;
 
@@ -190,6 +191,9 @@ pub struct LiveWorkload {
     pub records: BTreeMap<String, String>,
     /// How its rollout stands.
     pub rollout: Rollout,
+    /// When it runs, for a `CronJob`.
+    #[serde(default)]
+    pub cron: Option<CronFacts>,
 }
 
 /// How a workload's rollout stands: kubectl's `rollout status`, as a value (FACTS 10).

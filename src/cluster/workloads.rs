@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use serde::Deserialize;
+use tracebloc_core::cronjob::CronFacts;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::workload::{
     Container, LiveWorkload, Rollout, Workload, WorkloadId, WorkloadKind,
@@ -21,10 +23,12 @@ struct Object {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata {
     name: String,
     #[serde(default)]
     generation: i64,
+    creation_timestamp: Option<Timestamp>,
     #[serde(default)]
     annotations: HashMap<String, String>,
 }
@@ -35,6 +39,10 @@ struct Spec {
     replicas: Option<i64>,
     #[serde(default)]
     paused: bool,
+    schedule: Option<String>,
+    time_zone: Option<String>,
+    #[serde(default)]
+    suspend: bool,
     template: Option<Template>,
     job_template: Option<JobTemplate>,
     #[serde(default)]
@@ -55,7 +63,9 @@ struct JobTemplate {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct JobSpec {
+    active_deadline_seconds: Option<i64>,
     template: Template,
 }
 
@@ -88,6 +98,23 @@ struct Status {
     desired_number_scheduled: i64,
     updated_number_scheduled: i64,
     number_available: i64,
+    last_schedule_time: Option<Timestamp>,
+    last_successful_time: Option<Timestamp>,
+    active: Active,
+}
+
+/// A `CronJob` lists the Jobs that run, a Job counts its pods: only the list is of interest.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Active {
+    Jobs(Vec<serde::de::IgnoredAny>),
+    Pods(serde::de::IgnoredAny),
+}
+
+impl Default for Active {
+    fn default() -> Self {
+        Self::Jobs(Vec::new())
+    }
 }
 
 impl Cluster {
@@ -129,6 +156,7 @@ fn read(
     record_prefix: &str,
 ) -> LiveWorkload {
     let rollout = rollout(&object, kind);
+    let cron = cron(&object, kind);
     let Object { metadata, spec, .. } = object;
     let pod = match (spec.template, spec.job_template) {
         (Some(template), _) => template.spec,
@@ -169,7 +197,36 @@ fn read(
             .filter(|(key, _)| key.starts_with(record_prefix))
             .collect::<BTreeMap<_, _>>(),
         rollout,
+        cron,
     }
+}
+
+/// What a `CronJob` says of its runs.
+fn cron(object: &Object, kind: WorkloadKind) -> Option<CronFacts> {
+    if kind != WorkloadKind::CronJob {
+        return None;
+    }
+    let Object {
+        metadata,
+        spec,
+        status,
+    } = object;
+    Some(CronFacts {
+        schedule: spec.schedule.clone().unwrap_or_default(),
+        time_zone: spec.time_zone.clone(),
+        suspended: spec.suspend,
+        created_at: metadata.creation_timestamp,
+        last_scheduled: status.last_schedule_time,
+        last_succeeded: status.last_successful_time,
+        active: match &status.active {
+            Active::Jobs(jobs) => jobs.len(),
+            Active::Pods(_) => 0,
+        },
+        deadline_seconds: spec
+            .job_template
+            .as_ref()
+            .and_then(|job| job.spec.active_deadline_seconds),
+    })
 }
 
 /// kubectl's `rollout status` (FACTS 10).

@@ -99,6 +99,7 @@ fn question(only: &[Only], devel: bool, constraint: Option<Constraint>) -> Quest
         chart: wants(Only::Chart),
         image: wants(Only::Image),
         digest: wants(Only::Digest),
+        automation: only.is_empty(),
         prereleases: if devel {
             Prereleases::Include
         } else {

@@ -280,6 +280,14 @@ fn image_row(release: &ReleaseReport, image: &ImageReport, styles: &Styles, deta
         [one] => shown(one),
         several => format!("{} digests", several.len()),
     };
+    let published = image.digest.published.as_ref();
+    let (current, latest) = match (&image.version, published) {
+        // Where only versions were asked for there is no digest to show.
+        (Some(version), None) if version.latest.is_some() => {
+            (version.current.clone(), version.latest.clone())
+        }
+        _ => (current, published.map(shown)),
+    };
     let name = match &image.tag {
         Some(tag) => format!("image {}:{tag}", image.name),
         None => format!("image {}", image.name),
@@ -289,11 +297,7 @@ fn image_row(release: &ReleaseReport, image: &ImageReport, styles: &Styles, deta
         release.name.to_string(),
         name,
         current,
-        image
-            .digest
-            .published
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), shown),
+        latest.unwrap_or_else(|| "-".to_owned()),
         state.to_owned(),
         note.join(", "),
     ];

@@ -260,8 +260,7 @@ fn behind(
     let advice = if case.observed.newest.status.is_pending() {
         Vec::new()
     } else {
-        case.advisor
-            .upgrade(id, &report.name, repository, latest, None)
+        case.advisor.upgrade(id, &report.name, repository, latest)
     };
     Finding::new(Code::ChartBehind, case.subject(), message)
         .advise(advice)

@@ -19,6 +19,18 @@ pub(super) fn is_gone(status: ReleaseStatus) -> bool {
     )
 }
 
+/// True where a pending operation is at work no more.
+pub(super) fn is_stuck(case: &Case<'_>) -> bool {
+    let since = case
+        .observed
+        .record
+        .known()
+        .and_then(|record| record.last_deployed);
+    case.observed.newest.status.is_pending()
+        && since
+            .is_none_or(|since| case.snapshot.observed_at.duration_since(since) > PENDING_PATIENCE)
+}
+
 pub(super) fn judge(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = unreadable(case);
     let head = &case.observed.newest;

@@ -139,12 +139,12 @@ fn advice(case: &Case<'_>, release: &Release, image: &Image<'_>, latest: &str) -
         (Some(repository), Some(version), Some(path))
             if !case.observed.newest.status.is_pending() =>
         {
-            case.advisor.upgrade(
+            case.advisor.set_value(
                 &release.head.id,
                 release.chart.name.as_str(),
                 repository,
-                version,
-                Some((path, latest)),
+                &version.to_string(),
+                ("--set-string", &format!("{path}={latest}")),
             )
         }
         _ => Vec::new(),

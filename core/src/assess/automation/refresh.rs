@@ -1,0 +1,273 @@
+//! The job that brings running images to what their tags point to (DOMAIN §4). Its runs end well also where it gave up or did nothing, so it is
+//! judged by the annotations that it leaves, not by the colour of its Jobs (DOMAIN §13, 9).
+
+use std::collections::BTreeMap;
+
+use super::pace::{self, Pace};
+use super::upgrade::look;
+use super::{
+    Judged, Presence, Present, about, absent, deleted, is_since, limit, not_established, presence,
+    suspension, with_schedule,
+};
+use crate::assess::Case;
+use crate::finding::{Code, Finding};
+use crate::profile::{ImageRefresh, OwnJob as _};
+use crate::release::Release;
+use crate::report::{AutomationState, JobReport};
+use crate::snapshot::{Evidence, Gap};
+use crate::time::counted;
+use crate::workload::{LiveWorkload, PullPolicy, WorkloadId};
+
+pub(super) fn judge(case: &Case<'_>, release: &Release) -> Judged {
+    let job = &case.profile.automation.image_refresh;
+    match presence(case, release, job) {
+        Presence::Present(present) => running(case, release, job, &present),
+        Presence::Unknown(gap) => not_established(&gap),
+        Presence::Deleted(workload) => deleted(case, release, &workload),
+        Presence::Unheard => {
+            let detail = format!("versions of the chart before {} have none", job.since());
+            (absent(detail), Vec::new())
+        }
+        Presence::Off(why) => {
+            let finding = Finding::new(
+                Code::RefreshAbsent,
+                case.subject(),
+                format!("no job follows moved tags: {why}"),
+            );
+            (absent(why), vec![finding])
+        }
+    }
+}
+
+/// What one rule found: the state, its words, and the finding.
+struct Verdict {
+    report: JobReport,
+    findings: Vec<Finding>,
+}
+
+fn running(
+    case: &Case<'_>,
+    release: &Release,
+    job: &ImageRefresh,
+    present: &Present<'_>,
+) -> Judged {
+    let base = with_schedule(present, case.snapshot.observed_at);
+    let verdict = |state, code, detail: String, advice: Vec<String>| Verdict {
+        findings: vec![
+            Finding::new(
+                code,
+                about(case, present.id),
+                format!("the job that follows moved tags {detail}"),
+            )
+            .advise(advice),
+        ],
+        report: JobReport {
+            state,
+            detail: Some(detail),
+            ..base.clone()
+        },
+    };
+    let main = match main_workload(case, release) {
+        Ok(main) => main,
+        Err(gap) => return not_established(&gap),
+    };
+    let verdict = if present.cron.suspended {
+        let (why, advice) = suspension(case, release, present, job.suspend_value());
+        let path = if restarts_pull(case, release, main) {
+            ""
+        } else {
+            "; restarts do not pull either, so nothing brings new content"
+        };
+        let detail = format!("is suspended {why}{path}");
+        verdict(
+            AutomationState::Suspended,
+            Code::RefreshSuspended,
+            detail,
+            advice,
+        )
+    } else if let Some(mirror) = mirror(release, job) {
+        let detail = format!(
+            "does nothing, because images come from the mirror {mirror}: pods must be restarted by hand"
+        );
+        verdict(
+            AutomationState::Inert,
+            Code::RefreshInert,
+            detail,
+            Vec::new(),
+        )
+    } else if let Some((detail, advice)) = flapping(case, release, job, main) {
+        verdict(
+            AutomationState::Flapping,
+            Code::RefreshFlapping,
+            detail,
+            advice,
+        )
+    } else if let Some(detail) = skipping(release, job, main) {
+        let advice = main
+            .map(|main| case.advisor.describe(&main.workload.id))
+            .into_iter()
+            .collect();
+        verdict(
+            AutomationState::Stalled,
+            Code::RefreshStalled,
+            detail,
+            advice,
+        )
+    } else {
+        let patience = case.profile.automation.patience;
+        match pace::judge(present, case.snapshot.observed_at, patience) {
+            Pace::Unknown(gap) => return (pace::unknown(base, &gap), Vec::new()),
+            Pace::Stalled(stall) => {
+                let advice = look(case, present, &stall);
+                let detail = format!("is stalled: {}", stall.why);
+                let mut verdict = verdict(
+                    AutomationState::Stalled,
+                    Code::RefreshStalled,
+                    detail,
+                    advice,
+                );
+                verdict.report.since = Some(stall.since);
+                verdict
+            }
+            Pace::Keeps if never_worked(case, present, main) => {
+                let detail = "ends well and has never recorded a digest, so it has never done its work; charts before 1.9.28 could not reach the API server".to_owned();
+                let advice = vec![case.advisor.describe(present.id)];
+                verdict(
+                    AutomationState::Stalled,
+                    Code::RefreshNeverWorked,
+                    detail,
+                    advice,
+                )
+            }
+            Pace::Keeps => match failing(release, job, main) {
+                Some(detail) => verdict(
+                    AutomationState::Ok,
+                    Code::RefreshRetrying,
+                    detail,
+                    Vec::new(),
+                ),
+                None => return (base, Vec::new()),
+            },
+        }
+    };
+    (verdict.report, verdict.findings)
+}
+
+/// The workload that carries the records; `None` if it is surely missing.
+fn main_workload<'facts>(
+    case: &Case<'facts>,
+    release: &'facts Release,
+) -> Result<Option<&'facts LiveWorkload>, Gap> {
+    let pattern = &case.profile.main_workload;
+    let declared = release
+        .workloads
+        .iter()
+        .find(|workload| pattern.matches(&workload.id, &release.head.id.name));
+    match declared.map(|declared| case.snapshot.live_workload(&declared.id)) {
+        Some(Evidence::Known(live)) => Ok(live),
+        Some(Evidence::Unknown(gap)) => Err(gap),
+        None => Ok(None),
+    }
+}
+
+fn record<'facts>(main: Option<&'facts LiveWorkload>, key: &str) -> Option<&'facts str> {
+    let records: &BTreeMap<String, String> = &main?.records;
+    records
+        .get(key)
+        .map(String::as_str)
+        .filter(|text| !text.is_empty())
+}
+
+fn count(main: Option<&LiveWorkload>, key: &str) -> u32 {
+    record(main, key)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
+}
+
+/// The mirror that makes the job do nothing.
+fn mirror(release: &Release, job: &ImageRefresh) -> Option<String> {
+    if !is_since(release, &job.mirror.since) {
+        return None;
+    }
+    let (registry, _) = release.values.text(&job.mirror.value)?;
+    let host = registry.trim_end_matches('/');
+    (!host.is_empty() && host != job.mirror.source).then(|| host.to_owned())
+}
+
+/// Why the job gave up, and how it is made to try again once the cause is gone.
+fn flapping(
+    case: &Case<'_>,
+    release: &Release,
+    job: &ImageRefresh,
+    main: Option<&LiveWorkload>,
+) -> Option<(String, Vec<String>)> {
+    let flap = &job.flap;
+    if !is_since(release, &flap.since) {
+        return None;
+    }
+    let attempts = count(main, &flap.attempts);
+    let detected = record(main, &flap.detected).is_some_and(|text| text != "false");
+    if !detected && attempts < limit(release, &flap.limit_value, flap.limit) {
+        return None;
+    }
+    let id: &WorkloadId = &main?.workload.id;
+    let keys: Vec<&str> = [&flap.attempts, &flap.detected]
+        .into_iter()
+        .filter(|key| record(main, key).is_some())
+        .map(String::as_str)
+        .collect();
+    let advice = vec![
+        case.advisor.describe(id),
+        case.advisor.unannotate(id, &keys),
+    ];
+    let detail = format!(
+        "gave up after {}, and ends well all the same; once the cause is gone, take the annotations off {id}",
+        counted(u64::from(attempts), "failed rollout")
+    );
+    Some((detail, advice))
+}
+
+/// A rollout failed, and the job will try again.
+fn failing(release: &Release, job: &ImageRefresh, main: Option<&LiveWorkload>) -> Option<String> {
+    let flap = &job.flap;
+    let attempts = count(main, &flap.attempts);
+    (attempts > 0 && is_since(release, &flap.since)).then(|| {
+        let most = limit(release, &flap.limit_value, flap.limit);
+        format!("has seen {attempts} of {most} rollouts fail, and tries again")
+    })
+}
+
+/// The job skips because the workload has not settled, again and again.
+fn skipping(release: &Release, job: &ImageRefresh, main: Option<&LiveWorkload>) -> Option<String> {
+    let skips = &job.skips;
+    let streak = count(main, &skips.streak);
+    let most = limit(release, &skips.limit_value, skips.limit);
+    (streak >= most && is_since(release, &skips.since)).then(|| {
+        format!("has skipped {streak} runs in a row, because the workload does not settle")
+    })
+}
+
+/// Runs end well, and none ever left a record (DOMAIN §4, §13, 11).
+fn never_worked(case: &Case<'_>, present: &Present<'_>, main: Option<&LiveWorkload>) -> bool {
+    let recorded = case
+        .profile
+        .images
+        .iter()
+        .filter_map(|image| image.record.as_deref())
+        .any(|key| record(main, key).is_some());
+    present.cron.last_succeeded.is_some() && main.is_some() && !recorded
+}
+
+/// True if a restart of the main workload would pull tags that moved.
+fn restarts_pull(case: &Case<'_>, release: &Release, main: Option<&LiveWorkload>) -> bool {
+    let Some(main) = main else {
+        return true;
+    };
+    main.workload.containers.iter().all(|container| {
+        let follows = case
+            .profile
+            .image_of(&release.head.id.name, &main.workload.id, &container.name)
+            .is_some_and(|image| image.follows_channel);
+        !follows || container.pull_policy == PullPolicy::Always
+    })
+}

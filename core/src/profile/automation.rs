@@ -1,0 +1,173 @@
+//! What a profile knows of the jobs with which a chart keeps itself current.
+
+use serde::Deserialize;
+
+use crate::name::ReleaseName;
+use crate::version::Version;
+
+/// The chart's own automation.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Automation {
+    /// After so many ticks in a row without a success a job is stalled.
+    pub patience: usize,
+    /// The job that moves the release to newer chart versions.
+    pub auto_upgrade: Updater,
+    /// The job that brings running images to what their tags point to.
+    pub image_refresh: ImageRefresh,
+}
+
+/// What the jobs have in common.
+pub trait OwnJob {
+    /// The name of its `CronJob`, where `{release}` stands for the release's name.
+    fn cron_job(&self) -> &str;
+    /// The first chart version that has it.
+    fn since(&self) -> &Version;
+    /// The value that switches it on and off.
+    fn enabled_value(&self) -> &str;
+    /// The value that suspends it.
+    fn suspend_value(&self) -> &str;
+}
+
+/// The job that moves the release to newer chart versions.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Updater {
+    cron_job: String,
+    since: Version,
+    enabled_value: String,
+    suspend_value: String,
+    /// The first chart version whose job gets over a pending and a failed revision.
+    pub recovers_since: Version,
+    /// What lets it act.
+    pub rights: Rights,
+}
+
+/// What lets a job act in the whole cluster.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rights {
+    /// The label `app.kubernetes.io/component` of the roles and bindings.
+    pub component: String,
+    /// Any one of these is enough.
+    pub grants: Vec<Grant>,
+}
+
+/// A `ClusterRoleBinding`, and the `ClusterRole` that it gives.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Grant {
+    /// The binding's name, where `{release}` stands for the release's name.
+    pub binding: String,
+    /// The role's name; none where every cluster has the role.
+    #[serde(default)]
+    pub role: Option<String>,
+}
+
+/// The job that brings running images to what their tags point to.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImageRefresh {
+    cron_job: String,
+    since: Version,
+    enabled_value: String,
+    suspend_value: String,
+    /// Where it does nothing.
+    pub mirror: MirrorRule,
+    /// Its guard against rollouts that fail again and again.
+    pub flap: Flap,
+    /// Its count of runs that did nothing because the workload had not settled.
+    pub skips: SkipStreak,
+}
+
+/// From a version on, a job does nothing where images come from a mirror.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MirrorRule {
+    /// The first chart version with the rule.
+    pub since: Version,
+    /// The value that names the mirror.
+    pub value: String,
+    /// The registry that is none.
+    pub source: String,
+}
+
+/// Annotations with which a job gives up.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Flap {
+    /// The first chart version with the guard.
+    pub since: Version,
+    /// The annotation that counts rollouts that failed.
+    pub attempts: String,
+    /// The annotation that says it gave up.
+    pub detected: String,
+    /// The value with the most rollouts that may fail.
+    pub limit_value: String,
+    /// The most where the value is missing.
+    pub limit: u32,
+}
+
+/// The annotation with which a job counts runs that it skipped.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SkipStreak {
+    /// The first chart version that counts.
+    pub since: Version,
+    /// The annotation.
+    pub streak: String,
+    /// The value with the most runs that may be skipped in a row.
+    pub limit_value: String,
+    /// The most where the value is missing.
+    pub limit: u32,
+}
+
+impl OwnJob for Updater {
+    fn cron_job(&self) -> &str {
+        &self.cron_job
+    }
+
+    fn since(&self) -> &Version {
+        &self.since
+    }
+
+    fn enabled_value(&self) -> &str {
+        &self.enabled_value
+    }
+
+    fn suspend_value(&self) -> &str {
+        &self.suspend_value
+    }
+}
+
+impl OwnJob for ImageRefresh {
+    fn cron_job(&self) -> &str {
+        &self.cron_job
+    }
+
+    fn since(&self) -> &Version {
+        &self.since
+    }
+
+    fn enabled_value(&self) -> &str {
+        &self.enabled_value
+    }
+
+    fn suspend_value(&self) -> &str {
+        &self.suspend_value
+    }
+}
+
+impl Grant {
+    /// The name of the binding of a release.
+    pub fn binding_of(&self, release: &ReleaseName) -> String {
+        self.binding.replace("{release}", release.as_str())
+    }
+
+    /// The name of the role of a release, where the release brings one.
+    pub fn role_of(&self, release: &ReleaseName) -> Option<String> {
+        self.role
+            .as_ref()
+            .map(|role| role.replace("{release}", release.as_str()))
+    }
+}
