@@ -17,6 +17,7 @@ mod outdated_faults;
 mod outdated_input;
 mod outdated_node;
 mod outdated_scope;
+mod outdated_values;
 mod registry_credentials;
 mod registry_requests;
 mod support;

@@ -3,6 +3,8 @@
 mod automation;
 mod chart;
 mod digest;
+mod knowledge;
+mod ownership;
 mod release;
 pub mod source;
 
@@ -102,6 +104,7 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
         status: head.status,
         installed_at: None,
         deployed_at: None,
+        managed_by: None,
         chart: None,
         images: Vec::new(),
         automation: None,
@@ -114,6 +117,13 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             let (chart, found) = chart::judge(case, current);
             report.chart = Some(chart);
             findings.extend(found);
+        }
+        if case.question.chart && !release::is_gone(head.status) {
+            findings.extend(knowledge::judge(case, current));
+        }
+        if let Some((owner, found)) = ownership::judge(case, current) {
+            report.managed_by = Some(owner);
+            findings.push(found);
         }
         if case.question.digest && !release::is_gone(head.status) {
             let (images, found) = digest::judge(case, current);
@@ -197,3 +207,6 @@ fn unknown(gap: &Gap) -> UnknownReason {
         message: gap.message.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,6 +111,18 @@ codes! {
     RefreshNeverWorked = "refresh-never-worked", Warning;
     /// A job of the chart's automation is in the stored manifest and missing in the cluster: somebody deleted it.
     AutomationDeleted = "automation-deleted", Warning;
+    /// Another tool, such as Argo CD, Flux or Terraform, looks after the release, and undoes what is changed past it.
+    ManagedElsewhere = "managed-elsewhere", Info;
+    /// The installed chart version lacks fixes that later ones have.
+    MissingFix = "missing-fix", Warning;
+    /// The release names its channel by an alias that its chart version does not resolve, and so runs images that are no longer built.
+    ChannelAlias = "channel-alias", Warning;
+    /// The release has the defaults of an older chart version, kept by an upgrade with `--reuse-values`.
+    ValuesFrozen = "values-frozen", Warning;
+    /// A digest stored in the release's values holds an image still, whatever the chart brings.
+    PinStored = "pin-stored", Info;
+    /// The chart holds an image at a tested digest, behind its tag on purpose.
+    PinHeld = "pin-held", Info;
     /// The cluster did not answer a question, or the credentials may not ask it.
     ClusterUnanswered = "cluster-unanswered", Warning;
 }

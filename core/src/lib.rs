@@ -11,6 +11,7 @@ pub mod image;
 pub mod index;
 pub mod manifest;
 pub mod name;
+pub mod ownership;
 pub mod profile;
 pub mod release;
 pub mod report;

@@ -15,6 +15,7 @@ use crate::finding::Finding;
 use crate::image::Digest;
 use crate::manifest::Platform;
 use crate::name::{Namespace, ReleaseName};
+use crate::ownership::ManagedBy;
 use crate::release::ReleaseStatus;
 use crate::snapshot::GapReason;
 use crate::version::{Change, Version};
@@ -78,6 +79,9 @@ pub struct ReleaseReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub deployed_at: Option<Timestamp>,
+    /// The tool that looks after it, such as Argo CD; absent where none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
     /// Its chart; absent where the record could not be read, or with `--only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chart: Option<ChartReport>,
