@@ -5,6 +5,7 @@ mod automation;
 mod published;
 mod pull_secrets;
 mod scope;
+mod storage;
 mod surroundings;
 
 use std::collections::BTreeMap;
@@ -144,6 +145,9 @@ pub(crate) async fn gather(
                 )
             });
         }
+        if request.question.storage {
+            storage::observe(&cluster, &mut snapshot).await;
+        }
         if request.question.digest {
             if request.use_pull_secrets {
                 pull_secrets::lend(&cluster, &registry, &snapshot, profile).await;
@@ -187,6 +191,7 @@ fn begin(
         unlisted: Vec::new(),
         jobs: Vec::new(),
         grants: None,
+        storage: None,
         nodes: BTreeMap::new(),
         charts: Vec::new(),
         published: BTreeMap::new(),

@@ -20,4 +20,5 @@ mod outdated_scope;
 mod outdated_values;
 mod registry_credentials;
 mod registry_requests;
+mod storage;
 mod support;

@@ -7,6 +7,7 @@ mod knowledge;
 mod ownership;
 mod release;
 pub mod source;
+mod storage;
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ use crate::report::{
     API_VERSION, ChartState, ContextReport, ImageFlag, ImageState, OutdatedReport, ReleaseReport,
     Summary, UnknownReason,
 };
-use crate::snapshot::{Evidence, Gap, ObservedRelease, Snapshot};
+use crate::snapshot::{Evidence, Gap, ObservedRelease, Snapshot, StorageFacts};
 
 pub use digest::{PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_tags};
 
@@ -30,6 +31,8 @@ pub struct Question {
     pub digest: bool,
     /// Whether the chart's own automation is asked for.
     pub automation: bool,
+    /// Whether the safety of its data is asked for.
+    pub storage: bool,
     /// Whether prereleases of the chart count.
     pub prereleases: Prereleases,
 }
@@ -108,6 +111,7 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
         chart: None,
         images: Vec::new(),
         automation: None,
+        storage: Vec::new(),
     };
     let mut findings = release::judge(case);
     if let Evidence::Known(current) = case.observed.current() {
@@ -130,6 +134,11 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             report.images = images;
             findings.extend(found);
         }
+        if case.question.storage {
+            let (claims, found) = storage::judge(case, current);
+            report.storage = claims;
+            findings.extend(found);
+        }
         if case.question.automation
             && !release::is_gone(head.status)
             && case.profile.kinship(current) == Kinship::Ours
@@ -148,6 +157,7 @@ fn unanswered(snapshot: &Snapshot) -> Vec<Finding> {
         .unlisted
         .iter()
         .map(|unlisted| &unlisted.gap)
+        .chain(snapshot.storage.iter().flat_map(StorageFacts::gaps))
         .collect();
     gaps.into_iter()
         .map(|gap| {

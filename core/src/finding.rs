@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::claim::ClaimId;
 use crate::name::ReleaseId;
 use crate::workload::WorkloadId;
 
@@ -123,6 +124,12 @@ codes! {
     PinStored = "pin-stored", Info;
     /// The chart holds an image at a tested digest, behind its tag on purpose.
     PinHeld = "pin-held", Info;
+    /// The stored manifest does not keep the claim: an uninstall deletes it, whatever its live annotations say.
+    PvcNotKept = "pvc-not-kept", Danger;
+    /// The volume behind a claim is deleted or wiped with its claim.
+    PvNotRetained = "pv-not-retained", Warning;
+    /// A claim of the release is missing, or not bound to a volume.
+    PvcNotBound = "pvc-not-bound", Warning;
     /// The cluster did not answer a question, or the credentials may not ask it.
     ClusterUnanswered = "cluster-unanswered", Warning;
 }
@@ -148,6 +155,9 @@ pub struct Subject {
     /// The workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<WorkloadId>,
+    /// The claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<ClaimId>,
 }
 
 /// One thing found.

@@ -2,6 +2,7 @@
 //! and enumerations are open (DESIGN §4).
 
 mod automation;
+mod storage;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use automation::{AutomationReport, AutomationState, JobReport};
+pub use storage::ClaimReport;
 
 use crate::finding::Finding;
 use crate::image::Digest;
@@ -90,6 +92,9 @@ pub struct ReleaseReport {
     /// The jobs with which its chart keeps it current; absent for other charts, and with `--only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automation: Option<AutomationReport>,
+    /// Its claims; absent where they were not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub storage: Vec<ClaimReport>,
 }
 
 /// How a chart stands.

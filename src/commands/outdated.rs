@@ -81,6 +81,7 @@ fn question(only: &[Only], devel: bool) -> Result<Question, Error> {
         chart: wants(Only::Chart),
         digest: wants(Only::Digest),
         automation: only.is_empty(),
+        storage: false,
         prereleases: if devel {
             Prereleases::Include
         } else {

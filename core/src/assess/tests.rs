@@ -138,6 +138,7 @@ pub(super) fn healthy(version: &str) -> Snapshot {
         unlisted: Vec::new(),
         jobs: Vec::new(),
         grants: None,
+        storage: None,
         nodes: BTreeMap::new(),
         charts: Vec::new(),
         published: BTreeMap::new(),
@@ -151,6 +152,7 @@ pub(super) fn judge(snapshot: &Snapshot) -> OutdatedReport {
         chart: false,
         digest: false,
         automation: true,
+        storage: false,
         prereleases: Prereleases::WhereInstalled,
     };
     outdated(snapshot, &Profile::client().unwrap(), question)
@@ -186,6 +188,7 @@ pub(super) fn judge_chart(snapshot: &Snapshot) -> OutdatedReport {
         chart: true,
         digest: false,
         automation: false,
+        storage: false,
         prereleases: Prereleases::WhereInstalled,
     };
     outdated(snapshot, &Profile::client().unwrap(), question)
