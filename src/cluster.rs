@@ -1,5 +1,6 @@
 //! The API server: kube stops here. Answers are read into small shapes of our own, which take a fraction of the memory of whole objects.
 
+mod claims;
 mod connection;
 mod error;
 mod grants;

@@ -6,6 +6,7 @@ mod charts;
 mod published;
 mod pull_secrets;
 mod scope;
+mod storage;
 mod surroundings;
 
 use std::collections::BTreeMap;
@@ -173,6 +174,9 @@ async fn surround(
         let (workloads, pods) = (snapshot.live.len(), snapshot.pods.len());
         ui.detail(|| format!("{workloads} workloads and {pods} pods read"));
     }
+    if question.storage {
+        storage::observe(cluster, snapshot).await;
+    }
     if asks_registries {
         if request.use_pull_secrets {
             pull_secrets::lend(cluster, registry, snapshot, profile).await;
@@ -211,6 +215,7 @@ fn begin(
         unlisted: Vec::new(),
         jobs: Vec::new(),
         grants: None,
+        storage: None,
         nodes: BTreeMap::new(),
         charts: Vec::new(),
         unread: Vec::new(),

@@ -24,6 +24,8 @@ mod outdated_oci;
 mod outdated_repositories;
 mod outdated_rights;
 mod outdated_scope;
+mod outdated_values;
 mod registry_credentials;
 mod registry_requests;
+mod storage;
 mod support;

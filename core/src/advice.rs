@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::claim::ClaimId;
 use crate::image::Digest;
 use crate::name::{Namespace, ReleaseId};
 use crate::snapshot::{ContextFacts, RepositoryRef};
@@ -147,6 +148,25 @@ impl<'facts> Advisor<'facts> {
         let mut line = CommandLine::new("kubectl describe");
         line.word(&workload.to_string());
         self.kubectl(line, Some(&workload.namespace))
+    }
+
+    /// Shows a claim with its latest events.
+    pub fn describe_claim(self, claim: &ClaimId) -> String {
+        let mut line = CommandLine::new("kubectl describe");
+        line.word(&claim.to_string());
+        self.kubectl(line, Some(&claim.namespace))
+    }
+
+    /// Lets the data of a volume outlive its claim.
+    pub fn retain(self, volume: &str) -> String {
+        let mut line = CommandLine::new("kubectl patch");
+        line.word(&format!("persistentvolume/{volume}"));
+        line.option("--type", "merge");
+        line.option(
+            "--patch",
+            r#"{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}"#,
+        );
+        self.kubectl(line, None)
     }
 
     /// Shows what the pods of a Job said.

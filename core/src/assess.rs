@@ -3,9 +3,12 @@
 mod automation;
 mod chart;
 mod digest;
+mod knowledge;
 mod listing;
+mod ownership;
 mod release;
 pub mod source;
+mod storage;
 
 use std::collections::BTreeSet;
 
@@ -16,7 +19,9 @@ use crate::report::{
     API_VERSION, ChartState, ContextReport, ImageFlag, ImageState, OutdatedReport, ReleaseReport,
     Summary, TagSource, UnknownReason,
 };
-use crate::snapshot::{Evidence, Gap, ObservedChart, ObservedRelease, RepositoryOrigin, Snapshot};
+use crate::snapshot::{
+    Evidence, Gap, ObservedChart, ObservedRelease, RepositoryOrigin, Snapshot, StorageFacts,
+};
 use crate::version::{Change, Constraint};
 
 pub use chart::wanted_details;
@@ -35,6 +40,8 @@ pub struct Question {
     pub digest: bool,
     /// Whether the chart's own automation is asked for.
     pub automation: bool,
+    /// Whether the safety of its data is asked for.
+    pub storage: bool,
     /// Whether prereleases of the chart count.
     pub prereleases: Prereleases,
     /// The range in which newer versions of the chart count.
@@ -112,9 +119,11 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
         status: head.status,
         installed_at: None,
         deployed_at: None,
+        managed_by: None,
         chart: None,
         images: Vec::new(),
         automation: None,
+        storage: Vec::new(),
     };
     let mut findings = release::judge(case);
     if let Evidence::Known(current) = case.observed.current() {
@@ -126,9 +135,21 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             findings.extend(found);
             findings.extend(listing::judge(case, current));
         }
+        if case.question.chart && !release::is_gone(head.status) {
+            findings.extend(knowledge::judge(case, current));
+        }
+        if let Some((owner, found)) = ownership::judge(case, current) {
+            report.managed_by = Some(owner);
+            findings.push(found);
+        }
         if (case.question.digest || case.question.image) && !release::is_gone(head.status) {
             let (images, found) = digest::judge(case, current);
             report.images = images;
+            findings.extend(found);
+        }
+        if case.question.storage {
+            let (claims, found) = storage::judge(case, current);
+            report.storage = claims;
             findings.extend(found);
         }
         if case.question.automation
@@ -149,6 +170,7 @@ fn unanswered(snapshot: &Snapshot) -> Vec<Finding> {
         .unlisted
         .iter()
         .map(|unlisted| &unlisted.gap)
+        .chain(snapshot.storage.iter().flat_map(StorageFacts::gaps))
         .collect();
     gaps.into_iter()
         .map(|gap| {
@@ -251,3 +273,6 @@ fn unknown(gap: &Gap) -> UnknownReason {
         message: gap.message.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

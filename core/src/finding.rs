@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::claim::ClaimId;
 use crate::name::ReleaseId;
 use crate::workload::WorkloadId;
 
@@ -127,6 +128,24 @@ codes! {
     RefreshNeverWorked = "refresh-never-worked", Warning;
     /// A job of the chart's automation is in the stored manifest and missing in the cluster: somebody deleted it.
     AutomationDeleted = "automation-deleted", Warning;
+    /// Another tool, such as Argo CD, Flux or Terraform, looks after the release, and undoes what is changed past it.
+    ManagedElsewhere = "managed-elsewhere", Info;
+    /// The installed chart version lacks fixes that later ones have.
+    MissingFix = "missing-fix", Warning;
+    /// The release names its channel by an alias that its chart version does not resolve, and so runs images that are no longer built.
+    ChannelAlias = "channel-alias", Warning;
+    /// The release has the defaults of an older chart version, kept by an upgrade with `--reuse-values`.
+    ValuesFrozen = "values-frozen", Warning;
+    /// A digest stored in the release's values holds an image still, whatever the chart brings.
+    PinStored = "pin-stored", Info;
+    /// The chart holds an image at a tested digest, behind its tag on purpose.
+    PinHeld = "pin-held", Info;
+    /// The stored manifest does not keep the claim: an uninstall deletes it, whatever its live annotations say.
+    PvcNotKept = "pvc-not-kept", Danger;
+    /// The volume behind a claim is deleted or wiped with its claim.
+    PvNotRetained = "pv-not-retained", Warning;
+    /// A claim of the release is missing, or not bound to a volume.
+    PvcNotBound = "pvc-not-bound", Warning;
     /// The cluster did not answer a question, or the credentials may not ask it.
     ClusterUnanswered = "cluster-unanswered", Warning;
 }
@@ -152,6 +171,9 @@ pub struct Subject {
     /// The workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<WorkloadId>,
+    /// The claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<ClaimId>,
 }
 
 /// One thing found.

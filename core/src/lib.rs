@@ -5,12 +5,14 @@
 
 pub mod advice;
 pub mod assess;
+pub mod claim;
 pub mod cronjob;
 pub mod finding;
 pub mod image;
 pub mod index;
 pub mod manifest;
 pub mod name;
+pub mod ownership;
 pub mod profile;
 pub mod release;
 pub mod report;

@@ -1,12 +1,15 @@
 //! What we know of a chart, as data: a profile is YAML, so that another chart is another profile (DESIGN §1.7).
 
 mod automation;
+mod knowledge;
 
 use serde::Deserialize;
 
 pub use automation::{
     Automation, Flap, Grant, ImageRefresh, MirrorRule, OwnJob, Rights, SkipStreak, Updater,
 };
+
+pub use knowledge::{Advisory, DefaultKey, HeldPin};
 
 use crate::name::{ChartName, Namespace, ReleaseName};
 use crate::release::{Origin, Release};
@@ -42,6 +45,12 @@ pub struct Profile {
     pub images: Vec<ProfileImage>,
     /// The jobs with which the chart keeps itself current.
     pub automation: Automation,
+    /// Faults of chart versions, and where they are fixed.
+    pub advisories: Vec<Advisory>,
+    /// Defaults by which a chart version is known.
+    pub defaults: Vec<DefaultKey>,
+    /// A pin that the chart itself holds on purpose.
+    pub held: HeldPin,
 }
 
 /// Paths of values, dotted.

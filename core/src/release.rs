@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use payload::{DecodeError, INFLATED_LIMIT};
 pub use values::{Origin, Values};
 
+use crate::claim::DeclaredClaim;
 use crate::name::{ChartName, ReleaseId};
 use crate::version::Version;
 use crate::workload::Workload;
@@ -140,6 +141,9 @@ pub struct Release {
     pub apply_method: ApplyMethod,
     /// The workloads of its stored manifest.
     pub workloads: Vec<Workload>,
+    /// The claims of its stored manifest, in its order.
+    #[serde(default)]
+    pub claims: Vec<DeclaredClaim>,
     /// Documents of the manifest that could not be read, by their kind and name where these could.
     pub unreadable: Vec<String>,
     /// User values over chart defaults; never serialised, never printed.

@@ -2,6 +2,7 @@
 //! and enumerations are open (DESIGN §4).
 
 mod automation;
+mod storage;
 
 use std::fmt;
 
@@ -10,11 +11,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use automation::{AutomationReport, AutomationState, JobReport};
+pub use storage::ClaimReport;
 
 use crate::finding::Finding;
 use crate::image::{Digest, ImageRef};
 use crate::manifest::Platform;
 use crate::name::{Namespace, ReleaseName};
+use crate::ownership::ManagedBy;
 use crate::release::ReleaseStatus;
 use crate::snapshot::GapReason;
 use crate::version::{Change, Version};
@@ -78,6 +81,9 @@ pub struct ReleaseReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub deployed_at: Option<Timestamp>,
+    /// The tool that looks after it, such as Argo CD; absent where none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<ManagedBy>,
     /// Its chart; absent where the record could not be read, or with `--only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chart: Option<ChartReport>,
@@ -86,6 +92,9 @@ pub struct ReleaseReport {
     /// The jobs with which its chart keeps it current; absent for other charts, and with `--only`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automation: Option<AutomationReport>,
+    /// Its claims; absent where they were not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub storage: Vec<ClaimReport>,
 }
 
 /// How a chart stands.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::claim::{ClaimId, LiveClaim, ReclaimPolicy};
 use crate::cronjob::LiveJob;
 use crate::image::{Digest, ImageRef, Repository, Tag};
 use crate::index::{ChartChanges, ChartIndex};
@@ -199,6 +200,43 @@ pub struct Grants {
     pub bindings: BTreeSet<String>,
 }
 
+/// Claims and volumes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageFacts {
+    /// The claims, in the namespaces of the releases' claims.
+    pub claims: Vec<LiveClaim>,
+    /// Namespaces whose claims could not be listed.
+    pub unlisted: Vec<(Namespace, Gap)>,
+    /// What becomes of each volume of the cluster when its claim is deleted.
+    pub volumes: Evidence<BTreeMap<String, ReclaimPolicy>>,
+}
+
+impl StorageFacts {
+    /// A claim as it is: `Known(None)` if it is surely absent.
+    pub fn claim(&self, id: &ClaimId) -> Evidence<Option<&LiveClaim>> {
+        if let Some(found) = self.claims.iter().find(|claim| claim.id == *id) {
+            return Evidence::Known(Some(found));
+        }
+        let gap = self
+            .unlisted
+            .iter()
+            .find(|(namespace, _)| *namespace == id.namespace);
+        match gap {
+            Some((_, gap)) => Evidence::Unknown(gap.clone()),
+            None => Evidence::Known(None),
+        }
+    }
+
+    /// What could not be read.
+    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        self.unlisted
+            .iter()
+            .map(|(_, gap)| gap)
+            .chain(self.volumes.gap())
+    }
+}
+
 /// Everything observed for a reading command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -223,6 +261,9 @@ pub struct Snapshot {
     /// The cluster-wide rights of the charts' updaters; `None` where nothing gave reason to ask.
     #[serde(default)]
     pub grants: Option<Evidence<Grants>>,
+    /// Claims and volumes; `None` where they were not asked for.
+    #[serde(default)]
+    pub storage: Option<StorageFacts>,
     /// The platform of each node; missing where nodes could not be read.
     pub nodes: BTreeMap<String, Platform>,
     /// Charts asked for.

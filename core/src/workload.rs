@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cronjob::CronFacts;
 use crate::image::{ImageRef, RunningImage};
 use crate::name::Namespace;
+use crate::ownership::Marks;
 
 /// The kinds of objects whose pod template names images.
 #[derive(
@@ -191,6 +192,9 @@ pub struct LiveWorkload {
     pub records: BTreeMap<String, String>,
     /// How its rollout stands.
     pub rollout: Rollout,
+    /// The marks of tools that look after it.
+    #[serde(default)]
+    pub marks: Marks,
     /// When it runs, for a `CronJob`.
     #[serde(default)]
     pub cron: Option<CronFacts>,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use tracebloc_core::cronjob::CronFacts;
 use tracebloc_core::name::Namespace;
+use tracebloc_core::ownership::{self, Marks};
 use tracebloc_core::workload::{
     Container, LiveWorkload, Rollout, Workload, WorkloadId, WorkloadKind,
 };
@@ -31,6 +32,17 @@ struct Metadata {
     creation_timestamp: Option<Timestamp>,
     #[serde(default)]
     annotations: HashMap<String, String>,
+    #[serde(default)]
+    labels: HashMap<String, String>,
+    #[serde(default)]
+    managed_fields: Vec<ManagedField>,
+}
+
+/// Who wrote fields of an object; which ones is not read.
+#[derive(Deserialize)]
+struct ManagedField {
+    #[serde(default)]
+    manager: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -182,6 +194,21 @@ fn read(
         .containers
         .into_iter()
         .map(|object| container(object, false));
+    let marks = Marks {
+        notes: metadata
+            .labels
+            .iter()
+            .chain(&metadata.annotations)
+            .filter(|(key, _)| ownership::is_mark(key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+        instance: metadata.labels.get("app.kubernetes.io/instance").cloned(),
+        managers: metadata
+            .managed_fields
+            .into_iter()
+            .map(|field| field.manager)
+            .collect(),
+    };
     LiveWorkload {
         workload: Workload {
             id: WorkloadId {
@@ -197,6 +224,7 @@ fn read(
             .filter(|(key, _)| key.starts_with(record_prefix))
             .collect::<BTreeMap<_, _>>(),
         rollout,
+        marks,
         cron,
     }
 }

@@ -100,6 +100,7 @@ fn question(only: &[Only], devel: bool, constraint: Option<Constraint>) -> Quest
         image: wants(Only::Image),
         digest: wants(Only::Digest),
         automation: only.is_empty(),
+        storage: false,
         prereleases: if devel {
             Prereleases::Include
         } else {

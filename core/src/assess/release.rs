@@ -75,7 +75,7 @@ fn unreadable(case: &Case<'_>) -> Vec<Finding> {
                 Code::ReleaseUnreadable,
                 case.subject(),
                 format!(
-                    "the stored manifest of revision {} has a {} that cannot be read, so its images are unknown",
+                    "the stored manifest of revision {} has a {} that cannot be read, so what it declares is unknown",
                     release.head.revision,
                     release.unreadable.join(" and a ")
                 ),

@@ -1,7 +1,8 @@
-//! The stored manifest: which workloads a release declares. Only their names, containers and images are read.
+//! The stored manifest: which workloads and claims a release declares. Only names, containers and images are read, and whether Helm keeps a claim.
 
 use serde::Deserialize;
 
+use crate::claim::{ClaimId, DeclaredClaim};
 use crate::name::Namespace;
 use crate::workload::{Container, Workload, WorkloadId, WorkloadKind};
 use crate::yaml;
@@ -9,7 +10,30 @@ use crate::yaml;
 /// What a manifest holds of interest.
 pub(super) struct Contents {
     pub(super) workloads: Vec<Workload>,
+    pub(super) claims: Vec<DeclaredClaim>,
     pub(super) unreadable: Vec<String>,
+}
+
+/// The kind of a claim.
+const CLAIM: &str = "PersistentVolumeClaim";
+
+#[derive(Deserialize)]
+struct ClaimDocument {
+    metadata: ClaimMetadata,
+}
+
+#[derive(Deserialize)]
+struct ClaimMetadata {
+    #[serde(flatten)]
+    names: Metadata,
+    #[serde(default)]
+    annotations: Option<ClaimAnnotations>,
+}
+
+#[derive(Deserialize)]
+struct ClaimAnnotations {
+    #[serde(default, rename = "helm.sh/resource-policy")]
+    policy: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -79,27 +103,57 @@ struct DeclaredContainer {
 pub(super) fn parse(manifest: &str, release_namespace: &Namespace) -> Contents {
     let mut contents = Contents {
         workloads: Vec::new(),
+        claims: Vec::new(),
         unreadable: Vec::new(),
     };
     for document in yaml::documents(manifest) {
-        let Some(kind) = declared_kind(document) else {
+        let Some(written) = declared_kind(document) else {
             continue;
         };
-        match read(document, kind, release_namespace) {
-            Some(workload) => contents.workloads.push(workload),
-            None => contents.unreadable.push(kind.as_str().to_owned()),
+        let is_read = if written == CLAIM {
+            claim(document, release_namespace).map(|claim| contents.claims.push(claim))
+        } else if let Some(kind) = WorkloadKind::parse(written) {
+            read(document, kind, release_namespace)
+                .map(|workload| contents.workloads.push(workload))
+        } else {
+            continue;
+        };
+        if is_read.is_none() {
+            contents.unreadable.push(written.to_owned());
         }
     }
     contents.workloads.sort_by(|a, b| a.id.cmp(&b.id));
     contents
 }
 
-/// The kind of a document if it is a workload, found without parsing the document: most of a manifest is of no interest here.
-fn declared_kind(document: &str) -> Option<WorkloadKind> {
+/// The kind of a document, found without parsing it: most of a manifest is of no interest here.
+fn declared_kind(document: &str) -> Option<&str> {
     document.lines().find_map(|line| {
         let kind = line.strip_prefix("kind:")?;
-        WorkloadKind::parse(kind.trim().trim_matches(['"', '\'']))
+        Some(kind.trim().trim_matches(['"', '\'']))
     })
+}
+
+fn claim(document: &str, release_namespace: &Namespace) -> Option<DeclaredClaim> {
+    let document: ClaimDocument = yaml::from_slice(document.as_bytes()).ok()?;
+    let Metadata { name, namespace } = document.metadata.names;
+    let policy = document.metadata.annotations.and_then(|notes| notes.policy);
+    Some(DeclaredClaim {
+        id: ClaimId {
+            namespace: namespace_of(namespace.as_deref(), release_namespace)?,
+            name,
+        },
+        // Helm reads the value in any case and with space around it (helm `pkg/action/resource_policy.go`).
+        kept: policy.is_some_and(|policy| policy.trim().eq_ignore_ascii_case("keep")),
+    })
+}
+
+/// The namespace of an object, which is the release's where it names none.
+fn namespace_of(written: Option<&str>, release_namespace: &Namespace) -> Option<Namespace> {
+    match written {
+        None | Some("") => Some(release_namespace.clone()),
+        Some(name) => Namespace::parse(name).ok(),
+    }
 }
 
 fn read(document: &str, kind: WorkloadKind, release_namespace: &Namespace) -> Option<Workload> {
@@ -107,10 +161,7 @@ fn read(document: &str, kind: WorkloadKind, release_namespace: &Namespace) -> Op
     if document.kind != kind.as_str() {
         return None;
     }
-    let namespace = match document.metadata.namespace.as_deref() {
-        None | Some("") => release_namespace.clone(),
-        Some(name) => Namespace::parse(name).ok()?,
-    };
+    let namespace = namespace_of(document.metadata.namespace.as_deref(), release_namespace)?;
     let Spec {
         template,
         job_template,
@@ -230,6 +281,31 @@ metadata: [broken
         assert!(mysql.containers[0].init && !mysql.containers[1].init);
         assert_eq!(mysql.containers[0].pull_policy, PullPolicy::IfNotPresent);
         assert_eq!(mysql.containers[1].pull_policy, PullPolicy::Always);
+    }
+
+    #[test]
+    fn a_claim_is_kept_by_its_annotation_alone() {
+        let claim = |annotations: &str| {
+            let text = format!(
+                "---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: mysql-pvc\n  labels: {{helm.sh/resource-policy: keep}}\n{annotations}"
+            );
+            let contents = parse(&text, &Namespace::parse("edge").unwrap());
+            assert_eq!(contents.unreadable, Vec::<String>::new());
+            assert_eq!(
+                contents.claims[0].id.to_string(),
+                "persistentvolumeclaim/mysql-pvc"
+            );
+            contents.claims[0].kept
+        };
+        assert!(claim("  annotations: {helm.sh/resource-policy: keep}\n"));
+        assert!(claim(
+            "  annotations:\n    helm.sh/resource-policy: ' Keep '\n"
+        ));
+        assert!(!claim(
+            "  annotations: {helm.sh/resource-policy: delete, other: keep}\n"
+        ));
+        assert!(!claim("  annotations:\n"));
+        assert!(!claim(""));
     }
 
     #[test]

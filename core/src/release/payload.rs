@@ -133,6 +133,7 @@ impl Release {
                 ApplyMethod::ClientSide
             },
             workloads: contents.workloads,
+            claims: contents.claims,
             unreadable: contents.unreadable,
             values: Values::new(record.config, record.chart.values),
         })

@@ -39,6 +39,11 @@ impl Values {
                 .map(|text| (text, Origin::Chart)),
         }
     }
+
+    /// True if the chart's stored defaults have a key at that path, whatever it holds.
+    pub fn has_default(&self, path: &str) -> bool {
+        lookup(&self.chart, path).is_some()
+    }
 }
 
 fn lookup<'value>(root: &'value Value, path: &str) -> Option<&'value Value> {
@@ -92,5 +97,6 @@ mod tests {
         assert_eq!(values.text("env"), None);
         assert_eq!(values.text("a.b.c"), None);
         assert_eq!(values.text("port.x"), None);
+        assert!(values.has_default("images.jobsManager") && !values.has_default("port"));
     }
 }

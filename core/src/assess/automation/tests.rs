@@ -1,150 +1,15 @@
 //! Automation judged on plain data: each test sets up one incident.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::assess::{Prereleases, Question, outdated};
+use crate::assess::tests::{NOW, codes, edge, gap, healthy, judge, release, with_values};
 use crate::cronjob::{CronFacts, JobEnd, LiveJob};
-use crate::name::Namespace;
-use crate::profile::Profile;
-use crate::release::{Release, ReleaseStatus};
+use crate::release::ReleaseStatus;
 use crate::report::{AutomationReport, AutomationState, OutdatedReport};
-use crate::snapshot::{
-    ContextFacts, Evidence, Gap, GapReason, Grants, ObservedRelease, RepositoryOrigin,
-    RepositoryRef, Snapshot, Unlisted,
-};
-use crate::workload::{Container, LiveWorkload, Rollout, Workload, WorkloadKind};
-
-/// A moment between ticks: the upgrader ran at 10:23, the refresh at 10:22.
-const NOW: &str = "2026-08-21T10:25:00Z";
-
-fn gap(asked: &str) -> Gap {
-    Gap {
-        asked: asked.into(),
-        reason: GapReason::Forbidden,
-        message: "not allowed".into(),
-    }
-}
-
-fn edge() -> Namespace {
-    Namespace::parse("edge").unwrap()
-}
-
-/// A release with both jobs, as its record tells it.
-fn release(version: &str, revision: u32, status: &str, values: &Value) -> Release {
-    let cron = |name: &str| {
-        format!(
-            "---\nkind: CronJob\napiVersion: batch/v1\nmetadata: {{name: {name}}}\nspec: {{jobTemplate: {{spec: {{template: {{spec: {{containers: []}}}}}}}}}}\n"
-        )
-    };
-    let manifest = format!(
-        "---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {{name: edge-jobs-manager}}\nspec: {{template: {{spec: {{containers: [{{name: api, image: 'tracebloc/jobs-manager:prod'}}]}}}}}}\n{}{}",
-        cron("edge-auto-upgrade"),
-        cron("edge-image-refresh"),
-    );
-    let record = json!({
-        "name": "edge", "namespace": "edge", "version": revision,
-        "info": {"status": status, "last_deployed": "2026-08-20T10:00:00Z"},
-        "chart": {"metadata": {"name": "client", "version": version}, "values": {}},
-        "config": values,
-        "manifest": manifest,
-    });
-    Release::decode(STANDARD.encode(record.to_string()).as_bytes()).unwrap()
-}
-
-fn live(kind: WorkloadKind, name: &str, cron: Option<CronFacts>) -> LiveWorkload {
-    let container = Container::declared(
-        "api".into(),
-        "tracebloc/jobs-manager:prod",
-        Some("IfNotPresent"),
-        false,
-    );
-    LiveWorkload {
-        workload: Workload {
-            id: crate::workload::WorkloadId {
-                kind,
-                namespace: edge(),
-                name: name.into(),
-            },
-            containers: vec![container],
-        },
-        records: BTreeMap::new(),
-        rollout: Rollout::Settled,
-        cron,
-    }
-}
-
-/// Everything well: both jobs succeeded at their last ticks, and the refresh recorded a digest.
-fn healthy(version: &str) -> Snapshot {
-    let cron = |schedule: &str, last: &str| CronFacts {
-        schedule: schedule.into(),
-        created_at: Some("2026-08-01T00:00:00Z".parse().unwrap()),
-        last_scheduled: Some(last.parse().unwrap()),
-        last_succeeded: Some(last.parse().unwrap()),
-        ..CronFacts::default()
-    };
-    let upgrade = cron("23 * * * *", "2026-08-21T10:23:00Z");
-    let refresh = cron("7,22,37,52 * * * *", "2026-08-21T10:22:00Z");
-    let mut main = live(WorkloadKind::Deployment, "edge-jobs-manager", None);
-    main.records.insert(
-        "tracebloc.io/last-refreshed-jobs-manager-digest".into(),
-        format!("sha256:{}", "0".repeat(64)),
-    );
-    let record = release(version, 1, "deployed", &json!({}));
-    Snapshot {
-        context: ContextFacts {
-            name: Some("bed".into()),
-            server: "https://127.0.0.1:6443".into(),
-            cluster_uid: Evidence::Known("uid".into()),
-            kubeconfig: None,
-        },
-        observed_at: NOW.parse().unwrap(),
-        kubernetes: Evidence::Unknown(gap("the version")),
-        releases: vec![ObservedRelease {
-            newest: record.head.clone(),
-            record: Evidence::Known(record),
-            deployed: None,
-            repository: Some(RepositoryRef {
-                name: None,
-                plain_http: false,
-                url: "https://charts.example.com".into(),
-                masked: false,
-                origin: RepositoryOrigin::Profile,
-            }),
-        }],
-        live: vec![
-            main,
-            live(WorkloadKind::CronJob, "edge-auto-upgrade", Some(upgrade)),
-            live(WorkloadKind::CronJob, "edge-image-refresh", Some(refresh)),
-        ],
-        pods: Vec::new(),
-        unlisted: Vec::new(),
-        jobs: Vec::new(),
-        grants: None,
-        nodes: BTreeMap::new(),
-        charts: Vec::new(),
-        unread: Vec::new(),
-        published: BTreeMap::new(),
-        cached: BTreeMap::new(),
-        tags: BTreeMap::new(),
-        manifests: BTreeMap::new(),
-    }
-}
-
-fn judge(snapshot: &Snapshot) -> OutdatedReport {
-    let question = Question {
-        image: false,
-        constraint: None,
-        chart: false,
-        digest: false,
-        automation: true,
-        prereleases: Prereleases::WhereInstalled,
-    };
-    outdated(snapshot, &Profile::client().unwrap(), &question)
-}
+use crate::snapshot::{Evidence, Grants, Snapshot, Unlisted};
+use crate::workload::WorkloadKind;
 
 fn automation(report: &OutdatedReport) -> &AutomationReport {
     report.releases[0].automation.as_ref().unwrap()
@@ -157,20 +22,6 @@ fn states(snapshot: &Snapshot) -> (AutomationState, AutomationState) {
         automation.auto_upgrade.state,
         automation.image_refresh.state,
     )
-}
-
-fn codes(snapshot: &Snapshot) -> Vec<String> {
-    judge(snapshot)
-        .findings
-        .iter()
-        .map(|finding| finding.code.to_string())
-        .collect()
-}
-
-fn with_values(version: &str, values: &Value) -> Snapshot {
-    let mut snapshot = healthy(version);
-    snapshot.releases[0].record = Evidence::Known(release(version, 1, "deployed", values));
-    snapshot
 }
 
 /// The facts of a job: 1 is the upgrader, 2 the refresh.

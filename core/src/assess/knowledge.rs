@@ -1,0 +1,164 @@
+//! What is known of the installed chart version and of the values it runs with: faults that later versions do not have, and values that hold
+//! a release still (DOMAIN §11, §13).
+
+use super::Case;
+use crate::finding::{Code, Finding, Subject};
+use crate::profile::Kinship;
+use crate::release::{Origin, Release};
+use crate::time::counted;
+use crate::version::Version;
+
+pub(super) fn judge(case: &Case<'_>, release: &Release) -> Vec<Finding> {
+    if case.profile.kinship(release) != Kinship::Ours {
+        return Vec::new();
+    }
+    let version = release.chart.version.as_ref();
+    let mut findings = Vec::new();
+    if let Some(version) = version {
+        findings.extend(missing_fixes(case, version));
+        findings.extend(channel_alias(case, release, version));
+        findings.extend(frozen(case, release, version));
+    }
+    findings.extend(pins(case, release));
+    findings.extend(held(case, release));
+    findings
+}
+
+/// One finding for all faults, as bad as the worst of them.
+fn missing_fixes(case: &Case<'_>, version: &Version) -> Option<Finding> {
+    let mut faults: Vec<_> = case
+        .profile
+        .advisories
+        .iter()
+        .filter(|advisory| advisory.affects(version))
+        .collect();
+    faults.sort_by_key(|advisory| std::cmp::Reverse(advisory.severity));
+    let worst = faults.first()?;
+    let count = u64::try_from(faults.len()).unwrap_or(u64::MAX);
+    let more = match count {
+        1 => String::new(),
+        _ => format!(", and {} more", counted(count - 1, "fault")),
+    };
+    let mut finding = Finding::new(
+        Code::MissingFix,
+        case.subject(),
+        format!(
+            "{version} lacks a fix of {}: {}{more}",
+            worst.fixed, worst.fault
+        ),
+    )
+    .because(
+        faults
+            .iter()
+            .map(|advisory| format!("fixed in {}: {}", advisory.fixed, advisory.fault)),
+    );
+    finding.severity = worst.severity;
+    Some(finding)
+}
+
+/// Charts before a version use the channel's name as the tag, and the tags of old names are not built any more (DOMAIN §3).
+fn channel_alias(case: &Case<'_>, release: &Release, version: &Version) -> Option<Finding> {
+    let aliases = &case.profile.channel_aliases;
+    let (written, _) = release.values.text(&case.profile.values.channel)?;
+    let meant = aliases.names.get(&written)?;
+    (*version < aliases.since).then(|| {
+        Finding::new(
+            Code::ChannelAlias,
+            case.subject(),
+            format!(
+                "the channel is `{written}`, which this chart version takes for a tag: its images are old. Versions from {} read it as `{meant}`",
+                aliases.since
+            ),
+        )
+        .because([format!("{}={written}", case.profile.values.channel)])
+    })
+}
+
+/// The stored defaults lack a key that every package of this version has (DOMAIN §8).
+fn frozen(case: &Case<'_>, release: &Release, version: &Version) -> Option<Finding> {
+    let missing: Vec<_> = case
+        .profile
+        .defaults
+        .iter()
+        .filter(|key| key.since <= *version && !release.values.has_default(&key.value))
+        .collect();
+    let first = missing.first()?;
+    let advice = case.observed.repository.as_ref().map(|repository| {
+        case.advisor.upgrade(
+            &release.head.id,
+            release.chart.name.as_str(),
+            repository,
+            version,
+        )
+    });
+    let finding = Finding::new(
+        Code::ValuesFrozen,
+        case.subject(),
+        format!(
+            "its defaults are those of a version before {}, kept by an upgrade with --reuse-values",
+            first.since
+        ),
+    )
+    .because(
+        missing
+            .iter()
+            .map(|key| format!("no default {}", key.value)),
+    );
+    Some(finding.advise(advice.unwrap_or_default()))
+}
+
+/// Digests that the user's values hold.
+fn pins(case: &Case<'_>, release: &Release) -> Vec<Finding> {
+    let held = &case.profile.held;
+    let images = case.profile.images.iter().filter_map(|image| {
+        let value = image.digest_value.as_deref()?;
+        Some((image.name.as_str(), value))
+    });
+    images
+        .chain([(held.image.as_str(), held.user_value.as_str())])
+        .filter_map(|(image, value)| {
+            let (digest, origin) = release.values.text(value)?;
+            (origin == Origin::User && !digest.is_empty()).then(|| {
+                Finding::new(
+                    Code::PinStored,
+                    image_of(case, image),
+                    format!(
+                        "the release's value {value} holds {image} still, whatever the chart brings"
+                    ),
+                )
+            })
+        })
+        .collect()
+}
+
+/// A pin of the chart's own: nothing to move.
+fn held(case: &Case<'_>, release: &Release) -> Option<Finding> {
+    let held = &case.profile.held;
+    let text = |path: &str| release.values.text(path).map(|(text, _)| text);
+    let is_set = |path: &str| text(path).is_some_and(|text| !text.is_empty());
+    let (channel, _) = case.profile.channel(release);
+    let holds = is_set(&held.digest_value)
+        && !is_set(&held.user_value)
+        && channel == held.channel
+        && text(&held.switch_value).as_deref() != Some("false");
+    holds.then(|| {
+        Finding::new(
+            Code::PinHeld,
+            image_of(case, &held.image),
+            format!(
+                "the chart holds {} at a tested digest, behind its tag on purpose: leave it",
+                held.image
+            ),
+        )
+    })
+}
+
+fn image_of(case: &Case<'_>, image: &str) -> Subject {
+    Subject {
+        image: Some(image.to_owned()),
+        ..case.subject()
+    }
+}
+
+#[cfg(test)]
+mod tests;

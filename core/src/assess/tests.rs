@@ -1,0 +1,204 @@
+//! Shared by the judges' tests: a release of plain data in which everything is well.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::{Prereleases, Question, outdated};
+use crate::cronjob::CronFacts;
+use crate::name::Namespace;
+use crate::ownership::Marks;
+use crate::profile::Profile;
+use crate::release::Release;
+use crate::report::OutdatedReport;
+use crate::snapshot::{
+    ContextFacts, Evidence, Gap, GapReason, ObservedRelease, RepositoryOrigin, RepositoryRef,
+    Snapshot,
+};
+use crate::workload::{Container, LiveWorkload, Rollout, Workload, WorkloadId, WorkloadKind};
+
+/// A moment between ticks: the upgrader ran at 10:23, the refresh at 10:22.
+pub(super) const NOW: &str = "2026-08-21T10:25:00Z";
+
+/// A refusal.
+pub(super) fn gap(asked: &str) -> Gap {
+    Gap {
+        asked: asked.into(),
+        reason: GapReason::Forbidden,
+        message: "not allowed".into(),
+    }
+}
+
+/// The namespace.
+pub(super) fn edge() -> Namespace {
+    Namespace::parse("edge").unwrap()
+}
+
+/// A release with both jobs, as its record tells it.
+pub(super) fn whole_release(
+    version: &str,
+    revision: u32,
+    status: &str,
+    defaults: &Value,
+    values: &Value,
+) -> Release {
+    let cron = |name: &str| {
+        format!(
+            "---\nkind: CronJob\napiVersion: batch/v1\nmetadata: {{name: {name}}}\nspec: {{jobTemplate: {{spec: {{template: {{spec: {{containers: []}}}}}}}}}}\n"
+        )
+    };
+    let manifest = format!(
+        "---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {{name: edge-jobs-manager}}\nspec: {{template: {{spec: {{containers: [{{name: api, image: 'tracebloc/jobs-manager:prod'}}]}}}}}}\n{}{}",
+        cron("edge-auto-upgrade"),
+        cron("edge-image-refresh"),
+    );
+    let record = json!({
+        "name": "edge", "namespace": "edge", "version": revision,
+        "info": {"status": status, "last_deployed": "2026-08-20T10:00:00Z"},
+        "chart": {"metadata": {"name": "client", "version": version}, "values": defaults},
+        "config": values,
+        "manifest": manifest,
+    });
+    Release::decode(STANDARD.encode(record.to_string()).as_bytes()).unwrap()
+}
+
+/// The same without defaults of the chart.
+pub(super) fn release(version: &str, revision: u32, status: &str, values: &Value) -> Release {
+    whole_release(version, revision, status, &json!({}), values)
+}
+
+/// A workload with one container.
+pub(super) fn live(kind: WorkloadKind, name: &str, cron: Option<CronFacts>) -> LiveWorkload {
+    let container = Container::declared(
+        "api".into(),
+        "tracebloc/jobs-manager:prod",
+        Some("IfNotPresent"),
+        false,
+    );
+    LiveWorkload {
+        workload: Workload {
+            id: WorkloadId {
+                kind,
+                namespace: edge(),
+                name: name.into(),
+            },
+            containers: vec![container],
+        },
+        records: BTreeMap::new(),
+        rollout: Rollout::Settled,
+        marks: Marks::default(),
+        cron,
+    }
+}
+
+/// Everything well: both jobs succeeded at their last ticks, and the refresh recorded a digest.
+pub(super) fn healthy(version: &str) -> Snapshot {
+    let cron = |schedule: &str, last: &str| CronFacts {
+        schedule: schedule.into(),
+        created_at: Some("2026-08-01T00:00:00Z".parse().unwrap()),
+        last_scheduled: Some(last.parse().unwrap()),
+        last_succeeded: Some(last.parse().unwrap()),
+        ..CronFacts::default()
+    };
+    let upgrade = cron("23 * * * *", "2026-08-21T10:23:00Z");
+    let refresh = cron("7,22,37,52 * * * *", "2026-08-21T10:22:00Z");
+    let mut main = live(WorkloadKind::Deployment, "edge-jobs-manager", None);
+    main.records.insert(
+        "tracebloc.io/last-refreshed-jobs-manager-digest".into(),
+        format!("sha256:{}", "0".repeat(64)),
+    );
+    let record = release(version, 1, "deployed", &json!({}));
+    Snapshot {
+        context: ContextFacts {
+            name: Some("bed".into()),
+            server: "https://127.0.0.1:6443".into(),
+            cluster_uid: Evidence::Known("uid".into()),
+            kubeconfig: None,
+        },
+        observed_at: NOW.parse().unwrap(),
+        kubernetes: Evidence::Unknown(gap("the version")),
+        releases: vec![ObservedRelease {
+            newest: record.head.clone(),
+            record: Evidence::Known(record),
+            deployed: None,
+            repository: Some(RepositoryRef {
+                name: None,
+                plain_http: false,
+                url: "https://charts.example.com".into(),
+                masked: false,
+                origin: RepositoryOrigin::Profile,
+            }),
+        }],
+        live: vec![
+            main,
+            live(WorkloadKind::CronJob, "edge-auto-upgrade", Some(upgrade)),
+            live(WorkloadKind::CronJob, "edge-image-refresh", Some(refresh)),
+        ],
+        pods: Vec::new(),
+        unlisted: Vec::new(),
+        jobs: Vec::new(),
+        grants: None,
+        storage: None,
+        nodes: BTreeMap::new(),
+        charts: Vec::new(),
+        unread: Vec::new(),
+        published: BTreeMap::new(),
+        cached: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        manifests: BTreeMap::new(),
+    }
+}
+
+/// What is judged of a snapshot, where these things are asked for.
+pub(super) fn judge(snapshot: &Snapshot) -> OutdatedReport {
+    let question = Question {
+        image: false,
+        constraint: None,
+        chart: false,
+        digest: false,
+        automation: true,
+        storage: false,
+        prereleases: Prereleases::WhereInstalled,
+    };
+    outdated(snapshot, &Profile::client().unwrap(), &question)
+}
+
+/// The codes of what is found.
+pub(super) fn codes(snapshot: &Snapshot) -> Vec<String> {
+    judge(snapshot)
+        .findings
+        .iter()
+        .map(|finding| finding.code.to_string())
+        .collect()
+}
+
+/// A release in which everything is well, with these values of the user.
+pub(super) fn with_values(version: &str, values: &Value) -> Snapshot {
+    let mut snapshot = healthy(version);
+    snapshot.releases[0].record = Evidence::Known(release(version, 1, "deployed", values));
+    snapshot
+}
+
+/// A release with these defaults of the chart and values of the user.
+pub(super) fn with_defaults(version: &str, defaults: &Value, values: &Value) -> Snapshot {
+    let mut snapshot = healthy(version);
+    let record = whole_release(version, 1, "deployed", defaults, values);
+    snapshot.releases[0].record = Evidence::Known(record);
+    snapshot
+}
+
+/// What is judged where the chart is asked for.
+pub(super) fn judge_chart(snapshot: &Snapshot) -> OutdatedReport {
+    let question = Question {
+        image: false,
+        constraint: None,
+        chart: true,
+        digest: false,
+        automation: false,
+        storage: false,
+        prereleases: Prereleases::WhereInstalled,
+    };
+    outdated(snapshot, &Profile::client().unwrap(), &question)
+}

@@ -1,0 +1,53 @@
+//! What a profile knows of chart versions: their faults, their defaults, and what they hold still on purpose.
+
+use serde::Deserialize;
+
+use crate::finding::Severity;
+use crate::version::Version;
+
+/// A fault of chart versions.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Advisory {
+    /// The first version with the fault.
+    pub since: Version,
+    /// The first version without it.
+    pub fixed: Version,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it does, as a sentence without a full stop.
+    pub fault: String,
+}
+
+impl Advisory {
+    /// True if a version has the fault.
+    pub fn affects(&self, version: &Version) -> bool {
+        *version >= self.since && *version < self.fixed
+    }
+}
+
+/// A default value that every package of the chart has from a version on.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DefaultKey {
+    /// The first version that has it.
+    pub since: Version,
+    /// Its path.
+    pub value: String,
+}
+
+/// An image that the chart holds at a digest, behind its tag on purpose.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HeldPin {
+    /// The image's name.
+    pub image: String,
+    /// The value with the digest.
+    pub digest_value: String,
+    /// The value that lets the image go where it is `false`.
+    pub switch_value: String,
+    /// The channel on which it is held.
+    pub channel: String,
+    /// The value with which a user pins the image, which goes before the chart's.
+    pub user_value: String,
+}
