@@ -147,7 +147,7 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             report.images = images;
             findings.extend(found);
         }
-        if case.question.storage {
+        if case.question.storage && !release::is_gone(head.status) {
             let (claims, found) = storage::judge(case, current);
             report.storage = claims;
             findings.extend(found);

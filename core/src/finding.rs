@@ -130,7 +130,7 @@ codes! {
     AutomationDeleted = "automation-deleted", Warning;
     /// Another tool, such as Argo CD, Flux or Terraform, looks after the release, and undoes what is changed past it.
     ManagedElsewhere = "managed-elsewhere", Info;
-    /// The installed chart version lacks fixes that later ones have.
+    /// The installed chart version lacks fixes that later ones have. The finding is as bad as the worst fault, which need not be a warning.
     MissingFix = "missing-fix", Warning;
     /// The release names its channel by an alias that its chart version does not resolve, and so runs images that are no longer built.
     ChannelAlias = "channel-alias", Warning;

@@ -188,6 +188,24 @@ fn deleted(case: &Case<'_>, release: &Release, workload: &WorkloadId) -> Judged 
     (absent(message), vec![finding])
 }
 
+/// What a finding about a job rests on.
+fn facts(present: &Present<'_>) -> Vec<String> {
+    let cron = present.cron;
+    let moment = |what: &str, at: Option<Timestamp>| match at {
+        Some(at) => format!("{what} {at}"),
+        None => format!("{what}: never"),
+    };
+    let mut facts = vec![
+        format!("schedule {}", cron.schedule),
+        moment("last started", cron.last_scheduled),
+        moment("last succeeded", cron.last_succeeded),
+    ];
+    if cron.suspended {
+        facts.push("spec.suspend is true".to_owned());
+    }
+    facts
+}
+
 /// Who suspended a job, and the line that lets it run again.
 fn suspension(
     case: &Case<'_>,

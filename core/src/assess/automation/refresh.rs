@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::pace::{self, Pace};
 use super::upgrade::look;
 use super::{
-    Judged, Presence, Present, about, absent, deleted, is_since, limit, not_established, presence,
-    suspension, with_schedule,
+    Judged, Presence, Present, about, absent, deleted, facts, is_since, limit, not_established,
+    presence, suspension, with_schedule,
 };
 use crate::assess::Case;
 use crate::finding::{Code, Finding};
@@ -52,6 +52,10 @@ fn running(
     present: &Present<'_>,
 ) -> Judged {
     let base = with_schedule(present, case.snapshot.observed_at);
+    let main = match main_workload(case, release) {
+        Ok(main) => main,
+        Err(gap) => return not_established(&gap),
+    };
     let verdict = |state, code, detail: String, advice: Vec<String>| Verdict {
         findings: vec![
             Finding::new(
@@ -59,7 +63,9 @@ fn running(
                 about(case, present.id),
                 format!("the job that follows moved tags {detail}"),
             )
-            .advise(advice),
+            .advise(advice)
+            .because(facts(present))
+            .because(guards(job, main)),
         ],
         report: JobReport {
             state,
@@ -67,18 +73,8 @@ fn running(
             ..base.clone()
         },
     };
-    let main = match main_workload(case, release) {
-        Ok(main) => main,
-        Err(gap) => return not_established(&gap),
-    };
     let verdict = if present.cron.suspended {
-        let (why, advice) = suspension(case, release, present, job.suspend_value());
-        let path = if restarts_pull(case, release, main) {
-            ""
-        } else {
-            "; restarts do not pull either, so nothing brings new content"
-        };
-        let detail = format!("is suspended {why}{path}");
+        let (detail, advice) = suspended(case, release, job, present, main);
         verdict(
             AutomationState::Suspended,
             Code::RefreshSuspended,
@@ -182,6 +178,31 @@ fn count(main: Option<&LiveWorkload>, key: &str) -> u32 {
     record(main, key)
         .and_then(|text| text.parse().ok())
         .unwrap_or(0)
+}
+
+/// Who suspended the job, and whether that leaves any way for new content.
+fn suspended(
+    case: &Case<'_>,
+    release: &Release,
+    job: &ImageRefresh,
+    present: &Present<'_>,
+    main: Option<&LiveWorkload>,
+) -> (String, Vec<String>) {
+    let (why, advice) = suspension(case, release, present, job.suspend_value());
+    let path = if restarts_pull(case, release, main) {
+        ""
+    } else {
+        "; restarts do not pull either, so nothing brings new content"
+    };
+    (format!("is suspended {why}{path}"), advice)
+}
+
+/// The annotations with which the job guards itself, as they stand.
+fn guards(job: &ImageRefresh, main: Option<&LiveWorkload>) -> Vec<String> {
+    [&job.flap.attempts, &job.flap.detected, &job.skips.streak]
+        .into_iter()
+        .filter_map(|key| Some(format!("{key}={}", record(main, key)?)))
+        .collect()
 }
 
 /// The mirror that makes the job do nothing.

@@ -226,6 +226,15 @@ fn a_refresh_that_gave_up_is_flapping_though_its_jobs_are_green() {
     note(&mut snapshot, "refresh-attempt", "3");
     let report = judge(&snapshot);
     assert_eq!(automation(&report).image_refresh.state, Flapping);
+    assert_eq!(
+        report.findings[0].evidence,
+        [
+            "schedule 7,22,37,52 * * * *",
+            "last started 2026-08-21T10:22:00Z",
+            "last succeeded 2026-08-21T10:22:00Z",
+            "tracebloc.io/refresh-attempt=3"
+        ]
+    );
     assert!(report.findings[0].advice[1].contains("tracebloc.io/refresh-attempt-"));
     assert!(
         !report.findings[0].advice[1].contains("flap-detected"),

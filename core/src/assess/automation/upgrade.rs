@@ -2,7 +2,7 @@
 
 use super::pace::{self, Pace, Stall};
 use super::{
-    Judged, Presence, Present, about, absent, deleted, is_since, not_established, presence,
+    Judged, Presence, Present, about, absent, deleted, facts, is_since, not_established, presence,
     suspension, with_schedule,
 };
 use crate::assess::{Case, release as revision, unknown};
@@ -42,7 +42,9 @@ fn running(case: &Case<'_>, release: &Release, job: &Updater, present: &Present<
         detail: Some(detail.to_owned()),
         ..base.clone()
     };
-    let finding = |code, message: String| Finding::new(code, about(case, present.id), message);
+    let finding = |code, message: String| {
+        Finding::new(code, about(case, present.id), message).because(facts(present))
+    };
     if present.cron.suspended {
         let (why, advice) = suspension(case, release, present, job.suspend_value());
         let found = finding(
