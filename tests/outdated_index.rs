@@ -5,17 +5,17 @@ use tracebloc_bed::chart::Chart;
 
 use crate::outdated_oci::push;
 use crate::outdated_repositories::{CHART, chart, client};
-use crate::support::{codes, command, finding, installed, outdated, run};
+use crate::support::{codes, codes_beside_advisories, command, finding, installed, outdated, run};
 
 #[test]
 fn a_list_that_shrinks_and_content_that_changes_are_told() {
     let tenant = installed("repos-shrunk", "1.9.40");
     let repository = tenant.repository();
     let ask = || outdated(&tenant, &CHART);
-    assert_eq!(codes(&ask()), ["chart-behind"]);
+    assert_eq!(codes_beside_advisories(&ask()), ["chart-behind"]);
     // The old end of a list is cut off everywhere.
     assert!(repository.remove("client", "1.1.0"));
-    assert_eq!(codes(&ask()), ["chart-behind"]);
+    assert_eq!(codes_beside_advisories(&ask()), ["chart-behind"]);
     assert!(repository.remove("client", "1.9.51"));
     let report = ask();
     assert_eq!(chart(&report)["state"], "current", "{report:#}");
@@ -27,7 +27,7 @@ fn a_list_that_shrinks_and_content_that_changes_are_told() {
     // It is told as long as it is so, and not where nothing may be kept.
     assert!(codes(&ask()).contains(&"index-shrunk"));
     assert_eq!(
-        codes(&outdated(&tenant, &["--only", "chart", "--no-cache"])),
+        codes_beside_advisories(&outdated(&tenant, &["--only", "chart", "--no-cache"])),
         [""; 0]
     );
     let other = client(&tenant, "1.9.40", "description: other content\n");
@@ -112,7 +112,7 @@ fn runs_at_the_same_time_share_the_cache() {
             scope.spawn(|| {
                 let report = outdated(&tenant, &CHART);
                 assert_eq!(chart(&report)["latest"], "1.9.51", "{report:#}");
-                assert_eq!(codes(&report), ["chart-behind"]);
+                assert_eq!(codes_beside_advisories(&report), ["chart-behind"]);
             });
         }
     });

@@ -10,7 +10,8 @@ use tracebloc_bed::repository::Repository;
 use tracebloc_bed::{Helm, Install, Output, Tenant};
 
 use crate::support::{
-    codes, command, finding, install, installed, outdated, parse, paste, run, tenant,
+    codes_beside_advisories, command, finding, install, installed, outdated, parse, paste, run,
+    tenant,
 };
 
 /// A release whose own updater names no repository, so that the user's are looked at.
@@ -77,7 +78,7 @@ fn an_entry_counts_only_if_it_has_the_chart_and_its_family() {
         message.contains("gone") && message.contains("127.0.0.1:9"),
         "{message}"
     );
-    assert_eq!(codes(&report).len(), 2, "{report:#}");
+    assert_eq!(codes_beside_advisories(&report).len(), 2, "{report:#}");
     // The advice goes by the entry's name, for which Helm has the credentials.
     for line in finding(&report, "chart-behind")["advice"]
         .as_array()

@@ -95,6 +95,13 @@ pub(crate) fn codes(report: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// The same without what is known of the installed version, whatever is published.
+pub(crate) fn codes_beside_advisories(report: &Value) -> Vec<&str> {
+    let mut codes = codes(report);
+    codes.retain(|code| *code != "missing-fix");
+    codes
+}
+
 /// The finding with that code.
 pub(crate) fn finding<'report>(report: &'report Value, code: &str) -> &'report Value {
     report["findings"]
