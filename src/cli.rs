@@ -1,7 +1,9 @@
 //! What was typed: clap types only. Their documentation is the help. Nothing here reads the environment.
 
 mod connection;
+mod explain;
 mod outdated;
+mod schema;
 mod values;
 
 use std::ffi::OsString;
@@ -9,7 +11,9 @@ use std::ffi::OsString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use connection::{ConnectionArgs, Token};
+pub(crate) use explain::ExplainArgs;
 pub(crate) use outdated::{Only, OutdatedArgs, ReleaseSelector};
+pub(crate) use schema::{SchemaArgs, SchemaKind};
 pub(crate) use values::RequestTimeout;
 
 /// The argument by which plugin.yaml says that Helm calls (FACTS 1.2).
@@ -37,6 +41,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Outdated(OutdatedArgs),
+    Explain(ExplainArgs),
+    Schema(SchemaArgs),
 }
 
 /// How to show it.
@@ -138,6 +144,8 @@ mod tests {
             "x outdated --namespace=edge -A -o json",
             "x outdated -s https://h:1 --as-group a --as-group b --as-user-extra k=v",
             "x --burst-limit 7 --qps 3 outdated a b ns/c",
+            "x explain chart-behind",
+            "x schema outdatedreport",
             "x outdated --request-timeout 0 --only chart,digest",
         ] {
             let parsed = Cli::try_parse_from(line.split(' '));

@@ -1,6 +1,8 @@
 //! One file a command: gather → assess → render.
 
+mod explain;
 mod outdated;
+mod schema;
 
 use crate::cli::{Cli, Command, Invocation};
 use crate::context::Context;
@@ -14,8 +16,13 @@ pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exi
         connection,
         command,
     } = cli;
-    let context = Context::resolve(invocation, connection, ui)?;
     match command {
-        Command::Outdated(args) => outdated::run(&context, ui, args).await,
+        Command::Outdated(args) => {
+            let context = Context::resolve(invocation, connection, ui)?;
+            outdated::run(&context, ui, args).await
+        }
+        // These tell of the program itself, and need no kubeconfig.
+        Command::Explain(args) => explain::run(ui, &args),
+        Command::Schema(args) => schema::run(ui, &args),
     }
 }

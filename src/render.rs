@@ -1,6 +1,15 @@
 //! What answers look like: tables for people, JSON and YAML for programs.
 
+/// Appends a line to a String, which cannot fail. Who uses it imports [`std::fmt::Write`].
+macro_rules! line {
+    ($text:expr, $($argument:tt)*) => {{
+        let _infallible = writeln!($text, $($argument)*);
+    }};
+}
+
+pub(crate) mod explain;
 pub(crate) mod outdated;
+pub(crate) mod schema;
 mod text;
 
 use serde::Serialize;

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
+use tracebloc_core::finding::Severity;
 
 use crate::cli::ColorChoice;
 use crate::error::Error;
@@ -17,6 +18,34 @@ pub(crate) struct Styles {
     pub(crate) warning: Style,
     pub(crate) danger: Style,
     pub(crate) faint: Style,
+}
+
+impl Styles {
+    /// No colour at all.
+    pub(crate) const PLAIN: Self = Self {
+        header: Style::new(),
+        good: Style::new(),
+        warning: Style::new(),
+        danger: Style::new(),
+        faint: Style::new(),
+    };
+
+    const COLORED: Self = Self {
+        header: Style::new().bold(),
+        good: AnsiColor::Green.on_default(),
+        warning: AnsiColor::Yellow.on_default(),
+        danger: AnsiColor::Red.on_default().bold(),
+        faint: Style::new().dimmed(),
+    };
+
+    /// The style of a severity.
+    pub(crate) fn of(&self, severity: Severity) -> Style {
+        match severity {
+            Severity::Info => self.faint,
+            Severity::Warning => self.warning,
+            Severity::Danger => self.danger,
+        }
+    }
 }
 
 /// The user's terminal, or what stands in its place.
@@ -47,14 +76,16 @@ impl Ui {
                 anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
             }
         };
-        let style = |style: Style| if on { style } else { Style::new() };
-        Styles {
-            header: style(Style::new().bold()),
-            good: style(AnsiColor::Green.on_default()),
-            warning: style(AnsiColor::Yellow.on_default()),
-            danger: style(AnsiColor::Red.on_default().bold()),
-            faint: style(Style::new().dimmed()),
-        }
+        if on { Styles::COLORED } else { Styles::PLAIN }
+    }
+
+    /// The columns of the terminal that stdout is; `None` where it is none, or does not tell: then nothing is shortened.
+    #[expect(
+        clippy::unused_self,
+        reason = "stdout belongs to the terminal that this stands for"
+    )]
+    pub(crate) fn width(&self) -> Option<usize> {
+        columns(&io::stdout())
     }
 
     /// Writes the answer.
@@ -110,9 +141,13 @@ impl Ui {
 
     /// Shows on a terminal that something is going on; what it returns is to be kept until then.
     pub(crate) fn progress(&self, text: &str) -> Progress {
-        let shown = !self.quiet && self.verbose == 0 && io::stderr().is_terminal();
+        let erasable = io::stderr().is_terminal() && anstyle_query::term_supports_ansi_color();
+        let shown = !self.quiet && self.verbose == 0 && erasable;
         if shown {
-            write_stderr(&format!("{text}\r"));
+            // A line that wraps could not be erased.
+            let room = columns(&io::stderr()).map_or(usize::MAX, |columns| columns - 1);
+            let line: String = text.chars().take(room).collect();
+            write_stderr(&format!("{line}\r"));
         }
         Progress { shown }
     }
@@ -124,6 +159,20 @@ impl Ui {
     fn to_stderr(&self, text: &str) {
         write_stderr(&format!("{text}\n"));
     }
+}
+
+/// The columns of a terminal; never none at all.
+#[cfg(unix)]
+fn columns(stream: &impl std::os::fd::AsFd) -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(stream)?;
+    Some(usize::from(width.0)).filter(|columns| *columns > 0)
+}
+
+/// The columns of a terminal; never none at all.
+#[cfg(windows)]
+fn columns(stream: &impl std::os::windows::io::AsHandle) -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(stream)?;
+    Some(usize::from(width.0)).filter(|columns| *columns > 0)
 }
 
 /// Nobody is left to tell that stderr is gone.

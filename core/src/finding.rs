@@ -1,5 +1,8 @@
 //! Findings: what is worth a user's attention, each with a stable code. One vocabulary for table, JSON and documentation.
 
+mod explanation;
+mod word;
+
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -7,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::ReleaseId;
 use crate::workload::WorkloadId;
+
+pub use explanation::Explanation;
+pub use word::{CodeError, SeverityError};
 
 /// How bad a finding is.
 #[derive(

@@ -10,6 +10,7 @@ pub mod image;
 pub mod index;
 pub mod manifest;
 pub mod name;
+mod nearest;
 pub mod profile;
 pub mod release;
 pub mod report;

@@ -53,13 +53,6 @@ pub(crate) fn table(
     text
 }
 
-/// Writing to a String cannot fail.
-macro_rules! line {
-    ($text:expr, $($argument:tt)*) => {{
-        let _infallible = writeln!($text, $($argument)*);
-    }};
-}
-
 fn context_line(text: &mut String, report: &OutdatedReport, styles: &Styles) {
     let name = report
         .context
