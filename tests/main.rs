@@ -15,6 +15,7 @@ mod outdated_digest;
 mod outdated_faults;
 mod outdated_input;
 mod outdated_node;
+mod outdated_outputs;
 mod outdated_scope;
 mod registry_credentials;
 mod registry_requests;

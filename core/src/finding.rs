@@ -1,5 +1,6 @@
 //! Findings: what is worth a user's attention, each with a stable code. One vocabulary for table, JSON and documentation.
 
+mod condition;
 mod explanation;
 mod word;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::ReleaseId;
 use crate::workload::WorkloadId;
 
+pub use condition::{Condition, ConditionError};
 pub use explanation::Explanation;
 pub use word::{CodeError, SeverityError};
 

@@ -1,6 +1,8 @@
 //! Reports: what commands print. Their JSON form is documented by schemas and kept stable within a version: fields are added, never renamed,
 //! and enumerations are open (DESIGN §4).
 
+mod selection;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -15,6 +17,8 @@ use crate::release::ReleaseStatus;
 use crate::snapshot::GapReason;
 use crate::version::{Change, Version};
 use crate::workload::WorkloadId;
+
+pub use selection::Order;
 
 /// The version of all report formats.
 pub const API_VERSION: &str = "tracebloc.io/v1alpha1";

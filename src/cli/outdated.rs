@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use tracebloc_core::name::{NameError, Namespace, ReleaseName};
 
-use super::OutputFormat;
+use super::AnswerArgs;
 
 /// Show which releases are behind, in chart and in image content, and why
 ///
@@ -47,15 +47,8 @@ pub(crate) struct OutdatedArgs {
     /// Send each host of a registry at most so many requests; what would take more is unknown
     #[arg(long, value_name = "N")]
     pub(crate) max_requests: Option<NonZeroU32>,
-    /// The form of the answer
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: OutputFormat,
-    /// Leave out the table's headers
-    #[arg(long)]
-    pub(crate) no_headers: bool,
-    /// Exit with 10 if something is behind, with 12 if nothing is but something is unknown
-    #[arg(long)]
-    pub(crate) exit_code: bool,
+    #[command(flatten)]
+    pub(crate) answer: AnswerArgs,
 }
 
 /// A kind of drift.

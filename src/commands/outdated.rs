@@ -2,9 +2,9 @@
 
 use tracebloc_core::assess::{self, Prereleases, Question};
 use tracebloc_core::profile::Profile;
-use tracebloc_core::report::OutdatedReport;
+use tracebloc_core::report::{Order, OutdatedReport};
 
-use crate::cli::{Only, OutdatedArgs, OutputFormat};
+use crate::cli::{AnswerArgs, Only, OutdatedArgs, OutputFormat, SortBy};
 use crate::context::Context;
 use crate::error::{Error, Exit};
 use crate::gather::{self, Request, Scope};
@@ -25,9 +25,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         use_pull_secrets,
         ca_file,
         max_requests,
-        output,
-        no_headers,
-        exit_code,
+        answer,
     } = args;
     let profile = Profile::client()?;
     let question = question(&only, devel)?;
@@ -53,18 +51,43 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         ui.note(note);
     }
     let report = assess::outdated(&gathered.snapshot, &profile, question);
-    let text = match output {
+    show(ui, report, &answer)
+}
+
+/// Shows what is wanted of the report, and answers the exit code.
+fn show(ui: &Ui, mut report: OutdatedReport, args: &AnswerArgs) -> Result<Exit, Error> {
+    report.ignore(&args.ignore);
+    // What is too mild to be shown still counts.
+    let failed = report.meets(&args.fail_on);
+    if let Some(sort_by) = args.sort_by {
+        report.sort_by(order(sort_by));
+    }
+    if let Some(least) = args.severity {
+        report.keep_from(least);
+    }
+    let headers = !args.no_headers;
+    let text = match args.output {
         OutputFormat::Table => {
-            render::outdated::table(&report, &ui.styles(), render::Detail::Short, !no_headers)
+            render::outdated::table(&report, &ui.styles(), render::Detail::Short, headers)
         }
         OutputFormat::Wide => {
-            render::outdated::table(&report, &ui.styles(), render::Detail::Wide, !no_headers)
+            render::outdated::table(&report, &ui.styles(), render::Detail::Wide, headers)
         }
         OutputFormat::Json => render::json(&report)?,
         OutputFormat::Yaml => render::yaml(&report)?,
     };
     ui.answer(&text)?;
-    Ok(exit(&report, exit_code))
+    Ok(exit(&report, failed, args.exit_code))
+}
+
+fn order(sort_by: SortBy) -> Order {
+    match sort_by {
+        SortBy::Namespace => Order::Namespace,
+        SortBy::Name => Order::Name,
+        SortBy::Behind => Order::Behind,
+        SortBy::Age => Order::Age,
+        SortBy::Severity => Order::Severity,
+    }
 }
 
 fn question(only: &[Only], devel: bool) -> Result<Question, Error> {
@@ -88,10 +111,12 @@ fn question(only: &[Only], devel: bool) -> Result<Question, Error> {
     })
 }
 
-fn exit(report: &OutdatedReport, exit_code: bool) -> Exit {
-    match (exit_code, report.is_behind(), report.is_incomplete()) {
-        (false, _, _) | (true, false, false) => Exit::Done,
-        (true, true, _) => Exit::Behind,
-        (true, false, true) => Exit::Incomplete,
+fn exit(report: &OutdatedReport, failed: bool, exit_code: bool) -> Exit {
+    if failed || (exit_code && report.is_behind()) {
+        Exit::Behind
+    } else if exit_code && report.is_incomplete() {
+        Exit::Incomplete
+    } else {
+        Exit::Done
     }
 }
