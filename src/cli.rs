@@ -42,7 +42,7 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Outdated(OutdatedArgs),
+    Outdated(Box<OutdatedArgs>),
     Explain(ExplainArgs),
     Schema(SchemaArgs),
 }

@@ -19,7 +19,7 @@ pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exi
     match command {
         Command::Outdated(args) => {
             let context = Context::resolve(invocation, connection, ui)?;
-            outdated::run(&context, ui, args).await
+            outdated::run(&context, ui, *args).await
         }
         // These tell of the program itself, and need no kubeconfig.
         Command::Explain(args) => explain::run(ui, &args),

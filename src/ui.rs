@@ -30,7 +30,8 @@ impl Styles {
         faint: Style::new(),
     };
 
-    const COLORED: Self = Self {
+    /// All colours.
+    pub(crate) const COLORED: Self = Self {
         header: Style::new().bold(),
         good: AnsiColor::Green.on_default(),
         warning: AnsiColor::Yellow.on_default(),
@@ -94,9 +95,7 @@ impl Ui {
         reason = "stdout belongs to the terminal that this stands for"
     )]
     pub(crate) fn answer(&self, text: &str) -> Result<(), Error> {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes()).map_err(Error::Output)?;
-        stdout.flush().map_err(Error::Output)
+        write_whole(&mut io::stdout().lock(), text).map_err(Error::Output)
     }
 
     /// Tells something that is no part of the answer.
@@ -161,6 +160,12 @@ impl Ui {
     }
 }
 
+/// Writes a text at once, however many lines it has: nothing flickers, and nobody sees half a table.
+fn write_whole(output: &mut impl io::Write, text: &str) -> io::Result<()> {
+    output.write_all(text.as_bytes())?;
+    output.flush()
+}
+
 /// The columns of a terminal; never none at all.
 #[cfg(unix)]
 fn columns(stream: &impl std::os::fd::AsFd) -> Option<usize> {
@@ -191,5 +196,36 @@ impl Drop for Progress {
         if self.shown {
             write_stderr("\x1b[2K\r");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts how often it is written to.
+    #[derive(Default)]
+    struct Counter {
+        writes: usize,
+        flushes: usize,
+    }
+
+    impl io::Write for Counter {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.writes += 1;
+            Ok(text.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.flushes += 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_answer_of_many_lines_is_one_write() {
+        let mut counter = Counter::default();
+        write_whole(&mut counter, &"one line of 300 releases\n".repeat(600)).unwrap();
+        assert_eq!((counter.writes, counter.flushes), (1, 1));
     }
 }

@@ -40,6 +40,12 @@ pub(crate) enum OutputFormat {
     Json,
     /// The whole report as YAML.
     Yaml,
+    /// One line `release/NAMESPACE/NAME` for each release with something behind.
+    Name,
+    /// The report for a ticket: headings, tables, and what to type in blocks of code.
+    Markdown,
+    /// Gauges for the textfile collector of Prometheus' node exporter.
+    Prometheus,
 }
 
 /// The order of the releases.

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::{Error, Exit};
 use crate::gather::{self, Request, Scope};
 use crate::http::ExtraRoots;
-use crate::render;
+use crate::render::{self, Detail, Look};
 use crate::ui::Ui;
 
 pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Result<Exit, Error> {
@@ -65,17 +65,34 @@ fn show(ui: &Ui, mut report: OutdatedReport, args: &AnswerArgs) -> Result<Exit, 
     if let Some(least) = args.severity {
         report.keep_from(least);
     }
-    let headers = !args.no_headers;
+    let table = |detail| {
+        let look = Look {
+            styles: ui.styles(),
+            detail,
+            headers: !args.no_headers,
+            width: ui.width(),
+        };
+        render::outdated::table(&report, &look)
+    };
     let text = match args.output {
-        OutputFormat::Table => {
-            render::outdated::table(&report, &ui.styles(), render::Detail::Short, headers)
-        }
-        OutputFormat::Wide => {
-            render::outdated::table(&report, &ui.styles(), render::Detail::Wide, headers)
-        }
+        OutputFormat::Table => table(Detail::Short),
+        OutputFormat::Wide => table(Detail::Wide),
         OutputFormat::Json => render::json(&report)?,
         OutputFormat::Yaml => render::yaml(&report)?,
+        OutputFormat::Name => render::name::names(&report),
+        OutputFormat::Markdown => render::markdown::document(&report),
+        OutputFormat::Prometheus => render::prometheus::metrics(&report),
     };
+    if args.output == OutputFormat::Name && report.is_incomplete() {
+        // The names alone would let what is unknown pass for current.
+        ui.note(&format!(
+            "{} unknown and may be behind too: see `--output table`",
+            match report.summary.unknown {
+                1 => "1 chart, image or release is".to_owned(),
+                count => format!("{count} charts, images or releases are"),
+            }
+        ));
+    }
     ui.answer(&text)?;
     Ok(exit(&report, failed, args.exit_code))
 }
