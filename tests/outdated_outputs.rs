@@ -118,6 +118,8 @@ fn names_are_those_of_releases_with_something_behind() {
         format!("release/{}/outputs-name\n", tenant.namespace())
     );
     assert_eq!(behind.stderr, "", "{behind}");
+    let report = outdated(&tenant, &[behind.stdout.trim()]);
+    assert_eq!(report["releases"][0]["name"], "outputs-name");
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) fn document(report: &OutdatedReport) -> String {
     let name = report.context.name.as_deref().unwrap_or("(none)");
     line!(
         text,
-        "Context {} ({}), checked at {}.",
+        "Context {} ({}), checked at {:.0}.",
         code(name),
         code(&report.context.server),
         report.checked_at
@@ -105,7 +105,20 @@ fn escape(text: &str) -> String {
         if opens
             || matches!(
                 character,
-                '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | '#' | '@' | '!'
+                '\\' | '`'
+                    | '*'
+                    | '_'
+                    | '['
+                    | ']'
+                    | '<'
+                    | '>'
+                    | '|'
+                    | '~'
+                    | '&'
+                    | '#'
+                    | '@'
+                    | '!'
+                    | '$'
             )
         {
             escaped.push('\\');
@@ -141,7 +154,10 @@ mod tests {
 
     #[test]
     fn every_release_has_a_table_its_findings_and_what_to_type() {
-        let text = document(&sample::report());
+        let mut report = sample::report();
+        report.checked_at = "2026-02-01T00:00:00.123456Z".parse().unwrap();
+        let text = document(&report);
+        assert!(text.contains("checked at 2026-02-01T00:00:00Z."), "{text}");
         assert!(
             text.starts_with("# What is behind\n\nContext `production-eu`"),
             "{text}"

@@ -1,7 +1,7 @@
 //! `-o prometheus`: the text format of Prometheus, for the textfile collector of its node exporter.
 //!
-//! What is unknown has a series all the same, with the value NaN: no comparison with it holds, so that it can be taken neither for 0, which
-//! would mean current, nor for any count. The `state` of the information series says it in a word.
+//! What is unknown has a series all the same, with the value NaN: it is neither 0, which would mean current, nor more or less than any count.
+//! The `state` of the information series says it in a word.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -134,6 +134,10 @@ fn chart_row(
         ChartState::Mixed | ChartState::Replaced => styles.danger,
     };
     let mut note = Vec::new();
+    // First, since the end of a note may be cut.
+    if let Some(unknown) = &chart.unknown {
+        note.push(unknown.message.clone());
+    }
     if let Some(behind) = chart.versions_behind.filter(|behind| *behind > 0) {
         note.push(format!("{} behind", counted(u64::from(behind), "version")));
     }
@@ -153,9 +157,6 @@ fn chart_row(
             "revision {} is {}",
             release.revision, release.status
         ));
-    }
-    if let Some(unknown) = &chart.unknown {
-        note.push(unknown.message.clone());
     }
     let latest = chart
         .latest

@@ -37,7 +37,7 @@ fn a_pipe_gets_everything() {
         "{text}"
     );
     assert!(
-        text.contains("https://charts.example.com did not answer within 5 seconds\n"),
+        text.contains("https://charts.example.com did not answer within 5 seconds, installed"),
         "{text}"
     );
     assert!(
