@@ -271,6 +271,26 @@ mod tests {
     }
 
     #[test]
+    fn images_of_one_name_are_kept_apart_by_repository_and_tag() {
+        let mut report = sample::report();
+        let images = &mut report.releases[0].images;
+        for (repository, tag) in [
+            ("mirror/jobs-manager", "prod"),
+            ("mirror/jobs-manager", "dev"),
+        ] {
+            let mut image = images[0].clone();
+            image.repository = repository.to_owned();
+            image.tag = Some(tag.to_owned());
+            images.push(image);
+        }
+        let text = metrics(&report);
+        let series = text.lines().filter(|line| {
+            line.starts_with("tracebloc_image_pods{") && line.contains("\"behind\"")
+        });
+        assert_eq!(series.count(), 3, "{text}");
+    }
+
+    #[test]
     fn label_values_are_escaped() {
         let labels = Labels::default().with("context", "a\"b\\c\nd");
         assert_eq!(labels.0, "context=\"a\\\"b\\\\c\u{fffd}d\"");
