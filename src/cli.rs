@@ -1,17 +1,23 @@
 //! What was typed: clap types only. Their documentation is the help. Nothing here reads the environment.
 
+mod answer;
 mod cache;
 mod connection;
+mod explain;
 mod outdated;
+mod schema;
 mod values;
 
 use std::ffi::OsString;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use answer::{AnswerArgs, OutputFormat, SortBy};
 pub(crate) use cache::{CacheArgs, CacheCommand};
 pub(crate) use connection::{ConnectionArgs, Token};
+pub(crate) use explain::ExplainArgs;
 pub(crate) use outdated::{Only, OutdatedArgs, ReleaseSelector};
+pub(crate) use schema::{SchemaArgs, SchemaKind};
 pub(crate) use values::RequestTimeout;
 
 /// The argument by which plugin.yaml says that Helm calls (FACTS 1.2).
@@ -24,7 +30,7 @@ const HELM_MARKER: &str = "--helm-plugin";
     bin_name = "kubectl tracebloc",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 the workstation · 4 no such release · 5 credentials refused · 10 something is behind (--exit-code) · 12 incomplete (--exit-code) · 130 interrupted"
+    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 the workstation · 4 no such release · 5 credentials refused · 10 something is behind (--exit-code), or found (--fail-on) · 12 incomplete (--exit-code) · 130 interrupted"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -40,6 +46,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Outdated(Box<OutdatedArgs>),
     Cache(CacheArgs),
+    Explain(ExplainArgs),
+    Schema(SchemaArgs),
 }
 
 /// How to show it.
@@ -72,19 +80,6 @@ pub(crate) enum ColorChoice {
     Always,
     /// Not at all.
     Never,
-}
-
-/// The form of the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OutputFormat {
-    /// One line for each chart and image, and what to type next.
-    Table,
-    /// The table with digests, workloads and repositories.
-    Wide,
-    /// The whole report as JSON.
-    Json,
-    /// The whole report as YAML.
-    Yaml,
 }
 
 /// Who calls.
@@ -141,6 +136,9 @@ mod tests {
             "x outdated --namespace=edge -A -o json",
             "x outdated -s https://h:1 --as-group a --as-group b --as-user-extra k=v",
             "x --burst-limit 7 --qps 3 outdated a b ns/c",
+            "x outdated --ignore chart-behind,record-lies --fail-on digest-behind=danger",
+            "x explain chart-behind",
+            "x schema outdatedreport",
             "x outdated --request-timeout 0 --only chart,digest",
         ] {
             let parsed = Cli::try_parse_from(line.split(' '));

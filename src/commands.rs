@@ -1,7 +1,9 @@
 //! One file a command: gather → assess → render.
 
 mod cache;
+mod explain;
 mod outdated;
+mod schema;
 
 use crate::cli::{Cli, Command, Invocation};
 use crate::context::{Asker, Context};
@@ -21,9 +23,14 @@ pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exi
         let asker = Asker::resolve(invocation, &connection)?;
         return outdated::print_rights(&asker, ui, args);
     }
-    let resolve = || Context::resolve(invocation, connection, ui);
     match command {
-        Command::Outdated(args) => outdated::run(&resolve().await?, ui, *args).await,
+        Command::Outdated(args) => {
+            let context = Context::resolve(invocation, connection, ui).await?;
+            outdated::run(&context, ui, *args).await
+        }
+        // These ask no cluster, and need no kubeconfig.
         Command::Cache(args) => cache::run(ui, &args),
+        Command::Explain(args) => explain::run(ui, &args),
+        Command::Schema(args) => schema::run(ui, &args),
     }
 }

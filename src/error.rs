@@ -24,7 +24,7 @@ pub(crate) enum Exit {
     NoRelease,
     /// 5: the cluster refused the credentials.
     Refused,
-    /// 10: something is behind, and `--exit-code` was given.
+    /// 10: something is behind, and `--exit-code` was given, or was found that `--fail-on` names.
     Behind,
     /// 12: nothing is known to be behind and something is unknown, and `--exit-code` was given.
     Incomplete,

@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
+use tracebloc_core::finding::Severity;
 
 use crate::cli::ColorChoice;
 use crate::error::Error;
@@ -21,6 +22,35 @@ pub(crate) struct Styles {
     pub(crate) warning: Style,
     pub(crate) danger: Style,
     pub(crate) faint: Style,
+}
+
+impl Styles {
+    /// No colour at all.
+    pub(crate) const PLAIN: Self = Self {
+        header: Style::new(),
+        good: Style::new(),
+        warning: Style::new(),
+        danger: Style::new(),
+        faint: Style::new(),
+    };
+
+    /// All colours.
+    pub(crate) const COLORED: Self = Self {
+        header: Style::new().bold(),
+        good: AnsiColor::Green.on_default(),
+        warning: AnsiColor::Yellow.on_default(),
+        danger: AnsiColor::Red.on_default().bold(),
+        faint: Style::new().dimmed(),
+    };
+
+    /// The style of a severity.
+    pub(crate) fn of(&self, severity: Severity) -> Style {
+        match severity {
+            Severity::Info => self.faint,
+            Severity::Warning => self.warning,
+            Severity::Danger => self.danger,
+        }
+    }
 }
 
 /// The user's terminal, or what stands in its place.
@@ -51,14 +81,16 @@ impl Ui {
                 anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
             }
         };
-        let style = |style: Style| if on { style } else { Style::new() };
-        Styles {
-            header: style(Style::new().bold()),
-            good: style(AnsiColor::Green.on_default()),
-            warning: style(AnsiColor::Yellow.on_default()),
-            danger: style(AnsiColor::Red.on_default().bold()),
-            faint: style(Style::new().dimmed()),
-        }
+        if on { Styles::COLORED } else { Styles::PLAIN }
+    }
+
+    /// The columns of the terminal that stdout is; `None` where it is none, or does not tell: then nothing is shortened.
+    #[expect(
+        clippy::unused_self,
+        reason = "stdout belongs to the terminal that this stands for"
+    )]
+    pub(crate) fn width(&self) -> Option<usize> {
+        columns(&io::stdout())
     }
 
     /// Writes the answer.
@@ -67,9 +99,7 @@ impl Ui {
         reason = "stdout belongs to the terminal that this stands for"
     )]
     pub(crate) fn answer(&self, text: &str) -> Result<(), Error> {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes()).map_err(Error::Output)?;
-        stdout.flush().map_err(Error::Output)
+        write_whole(&mut io::stdout().lock(), text).map_err(Error::Output)
     }
 
     /// Tells something that is no part of the answer.
@@ -115,9 +145,13 @@ impl Ui {
 
     /// Shows on a terminal that something is going on; what it returns is to be kept until then.
     pub(crate) fn progress(&self, text: &str) -> Progress {
-        let shown = !self.quiet && self.verbose == 0 && io::stderr().is_terminal();
+        let erasable = io::stderr().is_terminal() && anstyle_query::term_supports_ansi_color();
+        let shown = !self.quiet && self.verbose == 0 && erasable;
         if shown {
-            write_stderr(&format!("{text}\r"));
+            // A line that wraps could not be erased.
+            let room = columns(&io::stderr()).map_or(usize::MAX, |columns| columns - 1);
+            let line: String = text.chars().take(room).collect();
+            write_stderr(&format!("{line}\r"));
         }
         Progress { shown }
     }
@@ -129,6 +163,26 @@ impl Ui {
     fn to_stderr(&self, text: &str) {
         write_stderr(&format!("{text}\n"));
     }
+}
+
+/// Writes a text at once, however many lines it has: nothing flickers, and nobody sees half a table.
+fn write_whole(output: &mut impl io::Write, text: &str) -> io::Result<()> {
+    output.write_all(text.as_bytes())?;
+    output.flush()
+}
+
+/// The columns of a terminal; never none at all.
+#[cfg(unix)]
+fn columns(stream: &impl std::os::fd::AsFd) -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(stream)?;
+    Some(usize::from(width.0)).filter(|columns| *columns > 0)
+}
+
+/// The columns of a terminal; never none at all.
+#[cfg(windows)]
+fn columns(stream: &impl std::os::windows::io::AsHandle) -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(stream)?;
+    Some(usize::from(width.0)).filter(|columns| *columns > 0)
 }
 
 /// Nobody is left to tell that stderr is gone.
@@ -147,5 +201,36 @@ impl Drop for Progress {
         if self.shown {
             write_stderr("\x1b[2K\r");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts how often it is written to.
+    #[derive(Default)]
+    struct Counter {
+        writes: usize,
+        flushes: usize,
+    }
+
+    impl io::Write for Counter {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.writes += 1;
+            Ok(text.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.flushes += 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_answer_of_many_lines_is_one_write() {
+        let mut counter = Counter::default();
+        write_whole(&mut counter, &"one line of 300 releases\n".repeat(600)).unwrap();
+        assert_eq!((counter.writes, counter.flushes), (1, 1));
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
-use tracebloc_core::finding::{Code, Severity};
+use tracebloc_core::finding::{Code, Explanation};
 use tracebloc_core::report::OutdatedReport;
 
 use crate::support::{PLUGIN, installed, outdated};
@@ -43,7 +43,14 @@ fn help(arguments: &[&str]) -> String {
 #[test]
 fn the_reference_is_the_help() {
     let mut page = "# Reference\n\nWhat `--help` says. This page is generated.\n".to_owned();
-    for arguments in [&[][..], &["outdated"], &["cache"], &["cache", "clear"]] {
+    for arguments in [
+        &[][..],
+        &["outdated"],
+        &["cache"],
+        &["cache", "clear"],
+        &["explain"],
+        &["schema"],
+    ] {
         let name = ["kubectl tracebloc"]
             .iter()
             .chain(arguments)
@@ -97,14 +104,25 @@ fn page(file: &str, command: clap::Command) {
 
 #[test]
 fn the_findings_are_those_of_the_program() {
-    let mut page = "# Findings\n\nCodes are never renamed or given another meaning. This page is generated.\n\n| code | severity | meaning |\n|---|---|---|\n".to_owned();
+    let mut page = "# Findings\n\nCodes are never renamed or given another meaning. This page is generated; `kubectl tracebloc explain CODE` says the same.\n\n| code | severity | meaning |\n|---|---|---|\n".to_owned();
     for code in Code::ALL {
-        let severity = match code.severity() {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Danger => "danger",
-        };
-        page += &format!("| `{code}` | {severity} | {} |\n", code.meaning());
+        let severity = code.severity();
+        page += &format!(
+            "| [`{code}`](#{code}) | {severity} | {} |\n",
+            code.meaning()
+        );
+    }
+    for code in Code::ALL {
+        let Explanation {
+            rests_on,
+            cause,
+            consequence,
+            next_step,
+        } = code.explanation();
+        page += &format!(
+            "\n## {code}\n\n{}\n\n- **What it rests on:** {rests_on}\n- **How it comes about:** {cause}\n- **What follows:** {consequence}\n- **What to do:** {next_step}\n",
+            code.meaning()
+        );
     }
     hold("docs/findings.md", &page);
 }
@@ -126,12 +144,86 @@ fn every_finding_is_produced_by_a_test() {
 }
 
 #[test]
-fn the_schema_is_that_of_the_report() {
-    let schema = schemars::schema_for!(OutdatedReport);
-    hold(
-        "docs/schemas/outdated-report.json",
-        &(serde_json::to_string_pretty(&schema).unwrap() + "\n"),
+fn the_schemas_are_those_of_the_program() {
+    let listed = bare(&["schema"]);
+    let mut pages = vec!["README.md".to_owned()];
+    for kind in listed.lines() {
+        pages.push(schema_page(kind));
+        hold(
+            &format!("docs/schemas/{}", schema_page(kind)),
+            &bare(&["schema", kind]),
+        );
+    }
+    let mut written: Vec<String> = fs::read_dir(root().join("docs/schemas"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    written.sort();
+    pages.sort();
+    assert_eq!(written, pages, "a schema of a kind that is gone");
+    let schema: Value = serde_json::from_str(&bare(&["schema", "OutdatedReport"])).unwrap();
+    assert_eq!(
+        schema,
+        serde_json::to_value(schemars::schema_for!(OutdatedReport)).unwrap()
     );
+}
+
+/// The file of a kind's schema: `OutdatedReport` is in outdated-report.json.
+fn schema_page(kind: &str) -> String {
+    let mut name = String::new();
+    for character in kind.chars() {
+        if character.is_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.extend(character.to_lowercase());
+    }
+    name + ".json"
+}
+
+/// What the program prints where there is nothing at all: no environment, no kubeconfig.
+fn bare(arguments: &[&str]) -> String {
+    let output = Command::new(PLUGIN)
+        .args(arguments)
+        .env_clear()
+        .env("KUBECONFIG", "/no/such/file")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn explain_says_what_a_code_means_without_a_cluster() {
+    let text = bare(&["explain", "record-lies"]);
+    assert!(text.starts_with("record-lies  warning\n"), "{text}");
+    assert!(text.contains(Code::RecordLies.meaning()), "{text}");
+    assert!(
+        text.contains(Code::RecordLies.explanation().next_step),
+        "{text}"
+    );
+    let all = bare(&["explain"]);
+    let first: Vec<&str> = all
+        .lines()
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect();
+    assert!(
+        first
+            .into_iter()
+            .eq(Code::ALL.iter().map(|code| code.as_str()))
+    );
+}
+
+#[test]
+fn an_unknown_code_or_kind_is_wrong_usage_and_told_with_the_nearest() {
+    for (arguments, meant) in [
+        (["explain", "chart-behnd"], "chart-behind"),
+        (["schema", "OutdatedRepor"], "OutdatedReport"),
+    ] {
+        let output = Command::new(PLUGIN).args(arguments).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(meant), "{told}");
+    }
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod outdated_index;
 mod outdated_input;
 mod outdated_node;
 mod outdated_oci;
+mod outdated_outputs;
 mod outdated_repositories;
 mod outdated_rights;
 mod outdated_scope;

@@ -16,13 +16,13 @@ use crate::advice::Advisor;
 use crate::finding::{Code, Finding, Subject};
 use crate::profile::{Kinship, Profile};
 use crate::report::{
-    API_VERSION, ChartState, ContextReport, ImageFlag, ImageState, OutdatedReport, ReleaseReport,
-    Summary, TagSource, UnknownReason,
+    API_VERSION, ChartState, ContextReport, ImageState, OutdatedReport, ReleaseReport, Summary,
+    TagSource, UnknownReason,
 };
 use crate::snapshot::{
     Evidence, Gap, ObservedChart, ObservedRelease, RepositoryOrigin, Snapshot, StorageFacts,
 };
-use crate::version::{Change, Constraint};
+use crate::version::Constraint;
 
 pub use chart::wanted_details;
 pub use digest::{
@@ -232,27 +232,15 @@ fn summarise(releases: &[ReleaseReport], question: &Question) -> Summary {
             Some(ChartState::Current | ChartState::Ahead) | None => {}
         }
         for image in &release.images {
-            // What the chart itself chooses moves with the chart, and is told but does not count.
-            if image.source == TagSource::Value
-                && let Some(version) = &image.version
-            {
-                summary.images_behind += u32::from(version.change != Change::None);
-                summary.unknown += u32::from(version.unknown.is_some());
-            }
-            if !question.digest {
-                continue;
-            }
-            match image.state {
-                // A pin is somebody's choice, and no fault.
-                ImageState::Behind if !image.flags.contains(&ImageFlag::Pinned) => {
-                    summary.digests_behind += 1;
-                }
-                ImageState::Unknown => summary.unknown += 1,
-                ImageState::Behind
-                | ImageState::Current
-                | ImageState::Rolling
-                | ImageState::Idle => {}
-            }
+            summary.images_behind += u32::from(image.has_old_version());
+            summary.digests_behind += u32::from(image.has_old_content());
+            let version_unknown = image.source == TagSource::Value
+                && image
+                    .version
+                    .as_ref()
+                    .is_some_and(|version| version.unknown.is_some());
+            let content_unknown = question.digest && image.state == ImageState::Unknown;
+            summary.unknown += u32::from(version_unknown) + u32::from(content_unknown);
         }
     }
     summary

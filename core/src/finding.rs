@@ -1,5 +1,9 @@
 //! Findings: what is worth a user's attention, each with a stable code. One vocabulary for table, JSON and documentation.
 
+mod condition;
+mod explanation;
+mod word;
+
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -8,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::claim::ClaimId;
 use crate::name::ReleaseId;
 use crate::workload::WorkloadId;
+
+pub use condition::{Condition, ConditionError};
+pub use explanation::Explanation;
+pub use word::{CodeError, SeverityError};
 
 /// How bad a finding is.
 #[derive(

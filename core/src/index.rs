@@ -12,6 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::nearest::nearest;
 use crate::version::Version;
 use crate::yaml::{YamlError, YamlErrorKind};
 use document::{Document, Entry, Root};
@@ -186,7 +187,7 @@ impl ChartIndex {
         let Some(own) = entries.own else {
             return Err(IndexError::ChartAbsent {
                 chart: chart.to_owned(),
-                similar: similar(&entries.others, chart),
+                similar: nearest(entries.others.iter().map(String::as_str), chart, HINT_LIMIT),
             });
         };
         let mut versions = Vec::new();
@@ -249,39 +250,6 @@ fn digest(text: &str) -> Option<String> {
     let hex = text.strip_prefix("sha256:").unwrap_or(text);
     let whole = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
     whole.then(|| hex.to_ascii_lowercase())
-}
-
-/// The names that contain the wanted one, are contained in it, or differ from it by few letters.
-fn similar(names: &[String], wanted: &str) -> Vec<String> {
-    let mut near: Vec<(usize, &String)> = names
-        .iter()
-        .map(|name| (distance(name, wanted), name))
-        .filter(|(distance, name)| {
-            *distance <= wanted.chars().count().div_ceil(3)
-                || name.contains(wanted)
-                || (!name.is_empty() && wanted.contains(name.as_str()))
-        })
-        .collect();
-    near.sort();
-    near.into_iter()
-        .take(HINT_LIMIT)
-        .map(|(_, name)| name.clone())
-        .collect()
-}
-
-/// How many letters must be added, removed or replaced to make one text of the other.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, own) in left.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
-        for (column, other) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(own != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]

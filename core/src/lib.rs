@@ -12,6 +12,7 @@ pub mod image;
 pub mod index;
 pub mod manifest;
 pub mod name;
+mod nearest;
 pub mod ownership;
 pub mod profile;
 pub mod release;

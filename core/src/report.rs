@@ -2,6 +2,7 @@
 //! and enumerations are open (DESIGN §4).
 
 mod automation;
+mod selection;
 mod storage;
 
 use std::fmt;
@@ -22,6 +23,8 @@ use crate::release::ReleaseStatus;
 use crate::snapshot::GapReason;
 use crate::version::{Change, Version};
 use crate::workload::WorkloadId;
+
+pub use selection::Order;
 
 /// The version of all report formats.
 pub const API_VERSION: &str = "tracebloc.io/v1alpha1";

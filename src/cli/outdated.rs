@@ -9,14 +9,17 @@ use tracebloc_core::image::RegistryMirror;
 use tracebloc_core::name::{NameError, Namespace, ReleaseName};
 use tracebloc_core::version::Constraint;
 
-use super::OutputFormat;
+use super::AnswerArgs;
+
+/// What stands before a release where its kind is said too.
+const RELEASE_KIND: &str = "release/";
 
 /// Show which releases are behind, in chart and in image content, and why
 ///
 /// Without arguments: the releases of the context's namespace, or, where that has none, of the whole cluster.
 #[derive(Debug, Args)]
 pub(crate) struct OutdatedArgs {
-    /// Releases to look at: RELEASE or NAMESPACE/RELEASE
+    /// Releases to look at: RELEASE or NAMESPACE/RELEASE, or what `--output name` printed
     #[arg(value_name = "RELEASE")]
     pub(crate) releases: Vec<ReleaseSelector>,
     /// Look at the releases of all namespaces
@@ -61,15 +64,8 @@ pub(crate) struct OutdatedArgs {
     /// Ask nobody; print the least rights that this very call needs, as Roles
     #[arg(long)]
     pub(crate) print_rbac: bool,
-    /// The form of the answer
-    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) output: OutputFormat,
-    /// Leave out the table's headers
-    #[arg(long)]
-    pub(crate) no_headers: bool,
-    /// Exit with 10 if something is behind, with 12 if nothing is but something is unknown
-    #[arg(long)]
-    pub(crate) exit_code: bool,
+    #[command(flatten)]
+    pub(crate) answer: AnswerArgs,
 }
 
 /// A kind of drift.
@@ -94,6 +90,11 @@ impl FromStr for ReleaseSelector {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
+        // As `--output name` writes it. A namespace may be called `release`: only with two more parts is it the kind.
+        let text = match text.strip_prefix(RELEASE_KIND) {
+            Some(rest) if rest.contains('/') => rest,
+            Some(_) | None => text,
+        };
         match text.split_once('/') {
             Some((namespace, name)) => Ok(Self {
                 namespace: Some(Namespace::parse(namespace)?),
@@ -103,6 +104,28 @@ impl FromStr for ReleaseSelector {
                 namespace: None,
                 name: ReleaseName::parse(text)?,
             }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_named_in_three_ways() {
+        for (text, namespace, name) in [
+            ("edge", None, "edge"),
+            ("prod/edge", Some("prod"), "edge"),
+            ("release/prod/edge", Some("prod"), "edge"),
+            ("release/edge", Some("release"), "edge"),
+        ] {
+            let selector: ReleaseSelector = text.parse().unwrap();
+            let found = selector.namespace.as_ref().map(Namespace::as_str);
+            assert_eq!((found, selector.name.as_str()), (namespace, name), "{text}");
+        }
+        for text in ["", "a/b/c", "release/a/b/c", "release//b"] {
+            assert!(text.parse::<ReleaseSelector>().is_err(), "{text}");
         }
     }
 }

@@ -2,16 +2,16 @@
 
 use tracebloc_core::assess::{self, Prereleases, Question};
 use tracebloc_core::profile::Profile;
-use tracebloc_core::report::OutdatedReport;
+use tracebloc_core::report::{Order, OutdatedReport};
 use tracebloc_core::rights::{self, Records};
 use tracebloc_core::version::Constraint;
 
-use crate::cli::{Only, OutdatedArgs, OutputFormat};
+use crate::cli::{AnswerArgs, Only, OutdatedArgs, OutputFormat, SortBy};
 use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::gather::{self, Request, Scope};
 use crate::http::ExtraRoots;
-use crate::render;
+use crate::render::{self, Detail, Look};
 use crate::ui::Ui;
 
 pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Result<Exit, Error> {
@@ -31,9 +31,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         ca_file,
         max_requests,
         print_rbac: _,
-        output,
-        no_headers,
-        exit_code,
+        answer,
     } = args;
     let profile = Profile::client()?;
     let question = question(&only, devel, constraint);
@@ -61,18 +59,60 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         ui.note(note);
     }
     let report = assess::outdated(&gathered.snapshot, &profile, &request.question);
-    let text = match output {
-        OutputFormat::Table => {
-            render::outdated::table(&report, &ui.styles(), render::Detail::Short, !no_headers)
-        }
-        OutputFormat::Wide => {
-            render::outdated::table(&report, &ui.styles(), render::Detail::Wide, !no_headers)
-        }
+    show(ui, report, &answer)
+}
+
+/// Shows what is wanted of the report, and answers the exit code.
+fn show(ui: &Ui, mut report: OutdatedReport, args: &AnswerArgs) -> Result<Exit, Error> {
+    report.ignore(&args.ignore);
+    // What is too mild to be shown still counts.
+    let failed = report.meets(&args.fail_on);
+    if let Some(sort_by) = args.sort_by {
+        report.sort_by(order(sort_by));
+    }
+    if let Some(least) = args.severity {
+        report.keep_from(least);
+    }
+    let table = |detail| {
+        let look = Look {
+            styles: ui.styles(),
+            detail,
+            headers: !args.no_headers,
+            width: ui.width(),
+        };
+        render::outdated::table(&report, &look)
+    };
+    let text = match args.output {
+        OutputFormat::Table => table(Detail::Short),
+        OutputFormat::Wide => table(Detail::Wide),
         OutputFormat::Json => render::json(&report)?,
         OutputFormat::Yaml => render::yaml(&report)?,
+        OutputFormat::Name => render::name::names(&report),
+        OutputFormat::Markdown => render::markdown::document(&report),
+        OutputFormat::Prometheus => render::prometheus::metrics(&report),
     };
+    if args.output == OutputFormat::Name && report.is_incomplete() {
+        // The names alone would let what is unknown pass for current.
+        ui.note(&format!(
+            "{} unknown and may be behind too: see `--output table`",
+            match report.summary.unknown {
+                1 => "1 chart, image or release is".to_owned(),
+                count => format!("{count} charts, images or releases are"),
+            }
+        ));
+    }
     ui.answer(&text)?;
-    Ok(exit(&report, exit_code))
+    Ok(exit(&report, failed, args.exit_code))
+}
+
+fn order(sort_by: SortBy) -> Order {
+    match sort_by {
+        SortBy::Namespace => Order::Namespace,
+        SortBy::Name => Order::Name,
+        SortBy::Behind => Order::Behind,
+        SortBy::Age => Order::Age,
+        SortBy::Severity => Order::Severity,
+    }
 }
 
 /// `--print-rbac`: the rights that the same call needs.
@@ -110,10 +150,12 @@ fn question(only: &[Only], devel: bool, constraint: Option<Constraint>) -> Quest
     }
 }
 
-fn exit(report: &OutdatedReport, exit_code: bool) -> Exit {
-    match (exit_code, report.is_behind(), report.is_incomplete()) {
-        (false, _, _) | (true, false, false) => Exit::Done,
-        (true, true, _) => Exit::Behind,
-        (true, false, true) => Exit::Incomplete,
+fn exit(report: &OutdatedReport, failed: bool, exit_code: bool) -> Exit {
+    if failed || (exit_code && report.is_behind()) {
+        Exit::Behind
+    } else if exit_code && report.is_incomplete() {
+        Exit::Incomplete
+    } else {
+        Exit::Done
     }
 }

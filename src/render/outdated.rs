@@ -2,330 +2,81 @@
 
 use std::fmt::Write as _;
 
-use anstyle::Style;
-use tabled::builder::Builder;
-use tabled::settings::{Padding, Style as Border};
-use tracebloc_core::finding::{Finding, Severity};
-use tracebloc_core::image::Digest;
-use tracebloc_core::report::{
-    ChartReport, ChartState, ImageFlag, ImageReport, ImageState, OutdatedReport, ReleaseReport,
-};
-use tracebloc_core::time::{age, counted};
+use tracebloc_core::finding::{Code, Finding};
+use tracebloc_core::report::OutdatedReport;
+use tracebloc_core::time::counted;
 
-use super::Detail;
-use crate::ui::{Styles, harmless};
+use super::layout::Layout;
+use super::rows;
+use super::text::{cut, harmless, width_of, wrap};
+use super::{Detail, Look};
 
-/// The column that says how things stand, counted from 0.
-const STATE_COLUMN: usize = 5;
+/// Findings that the lines of the table tell already.
+const TOLD: [Code; 6] = [
+    Code::ChartBehind,
+    Code::DigestBehind,
+    Code::DigestPinned,
+    Code::DigestUnknown,
+    Code::ChartUnknown,
+    Code::ImageBehind,
+];
 
-/// A line of the table.
-struct Row {
-    cells: Vec<String>,
-    style: Style,
-}
+/// Those that are told all the same where a note was cut: the table's other columns and the advice say them.
+const TOLD_IN_BRIEF: [Code; 2] = [Code::ChartBehind, Code::DigestBehind];
 
 /// The whole answer for people.
-pub(crate) fn table(
-    report: &OutdatedReport,
-    styles: &Styles,
-    detail: Detail,
-    headers: bool,
-) -> String {
-    let mut text = String::new();
-    if headers {
-        context_line(&mut text, report, styles);
-    }
-    let rows: Vec<Row> = report
+pub(crate) fn table(report: &OutdatedReport, look: &Look) -> String {
+    let rows: Vec<rows::Row> = report
         .releases
         .iter()
-        .flat_map(|release| rows(report, release, styles, detail))
+        .flat_map(|release| rows::of_release(report, release, &look.styles, look.detail))
         .collect();
-    if rows.is_empty() {
+    // Who asks for the wide form wants it whole.
+    let width = look.width.filter(|_| look.detail == Detail::Short);
+    let layout = Layout::fit(rows, look.detail, look.headers, width);
+    let mut text = String::new();
+    if look.headers {
+        context_line(&mut text, report, &layout, look);
+    }
+    if layout.is_empty() {
         return text;
     }
-    write_rows(&mut text, &rows, styles, detail, headers);
-    if headers {
-        notes(&mut text, report, styles);
-        next(&mut text, report, styles);
-        summary(&mut text, report, styles);
+    layout.write(&mut text, look);
+    if look.headers {
+        notes(&mut text, report, &layout, look);
+        next(&mut text, report, look);
+        summary(&mut text, report, look);
     }
     text
 }
 
-/// Writing to a String cannot fail.
-macro_rules! line {
-    ($text:expr, $($argument:tt)*) => {{
-        let _infallible = writeln!($text, $($argument)*);
-    }};
-}
-
-fn context_line(text: &mut String, report: &OutdatedReport, styles: &Styles) {
+fn context_line(text: &mut String, report: &OutdatedReport, layout: &Layout, look: &Look) {
     let name = report
         .context
         .name
         .as_ref()
         .map_or_else(|| "(none)".to_owned(), |name| harmless(name));
-    let faint = styles.faint;
-    line!(
-        text,
-        "Context: {name}  {faint}{}{faint:#}",
-        harmless(&report.context.server)
-    );
-}
-
-fn write_rows(text: &mut String, rows: &[Row], styles: &Styles, detail: Detail, headers: bool) {
-    let mut builder = Builder::new();
-    if headers {
-        let mut names = vec![
-            "NAMESPACE",
-            "RELEASE",
-            "WHAT",
-            "CURRENT",
-            "LATEST",
-            "STATE",
-            "NOTE",
-        ];
-        if detail == Detail::Wide {
-            names.extend(["SOURCE", "USED BY"]);
+    let namespace = layout
+        .common_namespace()
+        .map_or_else(String::new, |namespace| format!("  Namespace: {namespace}"));
+    let (faint, server) = (look.styles.faint, harmless(&report.context.server));
+    let line = format!("Context: {name}{namespace}");
+    match look.width {
+        Some(width) if width_of(&line) + 2 + width_of(&server) > width => {
+            let server = cut(&server, width.saturating_sub(2));
+            line!(text, "{line}\n  {faint}{server}{faint:#}");
         }
-        builder.push_record(names.into_iter().map(str::to_owned));
+        Some(_) | None => line!(text, "{line}  {faint}{server}{faint:#}"),
     }
-    for row in rows {
-        builder.push_record(row.cells.iter().map(|cell| harmless(cell)));
-    }
-    let mut table = builder.build();
-    table.with(Border::empty()).with(Padding::new(0, 3, 0, 0));
-    // Colour is put on afterwards, so that it takes no width.
-    for (number, line) in table.to_string().lines().enumerate() {
-        let line = line.trim_end();
-        let header = styles.header;
-        match number
-            .checked_sub(usize::from(headers))
-            .and_then(|number| rows.get(number))
-        {
-            None => line!(text, "{header}{line}{header:#}"),
-            Some(row) => line!(text, "{}", colored(line, row)),
-        }
-    }
-}
-
-/// The line with its state in colour.
-fn colored(line: &str, row: &Row) -> String {
-    let state = &row.cells[STATE_COLUMN];
-    let before: usize = row.cells[..STATE_COLUMN]
-        .iter()
-        .map(std::string::String::len)
-        .sum();
-    let style = row.style;
-    match line
-        .get(before..)
-        .and_then(|rest| rest.find(state.as_str()))
-    {
-        Some(place) if !state.is_empty() => {
-            let start = before + place;
-            let end = start + state.len();
-            format!("{}{style}{state}{style:#}{}", &line[..start], &line[end..])
-        }
-        Some(_) | None => line.to_owned(),
-    }
-}
-
-fn rows(
-    report: &OutdatedReport,
-    release: &ReleaseReport,
-    styles: &Styles,
-    detail: Detail,
-) -> Vec<Row> {
-    let mut rows = Vec::new();
-    if let Some(chart) = &release.chart {
-        rows.push(chart_row(report, release, chart, styles, detail));
-    }
-    for image in &release.images {
-        rows.push(image_row(release, image, styles, detail));
-    }
-    if rows.is_empty() {
-        let mut cells = vec![
-            release.namespace.to_string(),
-            release.name.to_string(),
-            format!("revision {}", release.revision),
-            String::new(),
-            String::new(),
-            "unknown".to_owned(),
-            release.status.to_string(),
-        ];
-        if detail == Detail::Wide {
-            cells.extend([String::new(), String::new()]);
-        }
-        rows.push(Row {
-            cells,
-            style: styles.danger,
-        });
-    }
-    rows
-}
-
-fn chart_row(
-    report: &OutdatedReport,
-    release: &ReleaseReport,
-    chart: &ChartReport,
-    styles: &Styles,
-    detail: Detail,
-) -> Row {
-    let (state, style) = match chart.state {
-        ChartState::Current => ("current", styles.good),
-        ChartState::Behind => ("behind", styles.warning),
-        ChartState::Ahead => ("ahead", styles.warning),
-        ChartState::Mixed => ("mixed", styles.danger),
-        ChartState::Replaced => ("replaced", styles.danger),
-        ChartState::Unknown => ("unknown", styles.warning),
-    };
-    let mut note = Vec::new();
-    if let Some(behind) = chart.versions_behind.filter(|behind| *behind > 0) {
-        note.push(format!("{} behind", counted(u64::from(behind), "version")));
-    }
-    if let Some(since) = release.deployed_at {
-        note.push(format!(
-            "installed {} ago",
-            age(report.checked_at.duration_since(since))
-        ));
-    }
-    if let Some(attempted) = &chart.attempted {
-        note.push(format!(
-            "revision {} to {attempted} is {}",
-            release.revision, release.status
-        ));
-    } else if release.status != tracebloc_core::release::ReleaseStatus::Deployed {
-        note.push(format!(
-            "revision {} is {}",
-            release.revision, release.status
-        ));
-    }
-    if let Some(unknown) = &chart.unknown {
-        note.push(unknown.message.clone());
-    }
-    let mut cells = vec![
-        release.namespace.to_string(),
-        release.name.to_string(),
-        format!("chart {}", chart.name),
-        chart.current.clone(),
-        chart
-            .latest
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), ToString::to_string),
-        state.to_owned(),
-        note.join(", "),
-    ];
-    if detail == Detail::Wide {
-        cells.push(chart.repository.clone().unwrap_or_default());
-        cells.push(String::new());
-    }
-    Row { cells, style }
-}
-
-fn image_row(release: &ReleaseReport, image: &ImageReport, styles: &Styles, detail: Detail) -> Row {
-    let (state, style) = match image.state {
-        ImageState::Current => ("current", styles.good),
-        ImageState::Behind => ("behind", styles.warning),
-        ImageState::Rolling => ("rolling", styles.warning),
-        ImageState::Idle => ("idle", styles.faint),
-        ImageState::Unknown => ("unknown", styles.warning),
-    };
-    let mut note = Vec::new();
-    match image.state {
-        ImageState::Behind | ImageState::Rolling => {
-            note.push(format!(
-                "{} of {} old",
-                image.pods_behind,
-                counted(u64::from(image.pods), "pod")
-            ));
-        }
-        ImageState::Current if image.pods > 0 => note.push(counted(u64::from(image.pods), "pod")),
-        ImageState::Idle => note.push("nothing runs".to_owned()),
-        ImageState::Current | ImageState::Unknown => {}
-    }
-    if let Some(version) = image.version.as_ref()
-        && version.change != tracebloc_core::version::Change::None
-        && let Some(latest) = &version.latest
-    {
-        note.push(format!("{latest} is published"));
-    }
-    for flag in &image.flags {
-        match flag {
-            ImageFlag::Pinned => note.push("pinned".to_owned()),
-            ImageFlag::Skewed => note.push("skewed".to_owned()),
-            ImageFlag::RestartInVain if image.state == ImageState::Behind => {
-                note.push("a restart would not pull".to_owned());
-            }
-            ImageFlag::RestartInVain => {}
-            ImageFlag::CacheStale => note.push("the cache is stale".to_owned()),
-        }
-    }
-    if let Some(unknown) = &image.unknown {
-        note.push(unknown.message.clone());
-    }
-    let mut running: Vec<&Digest> = image
-        .digest
-        .running
-        .iter()
-        .map(|running| &running.digest)
-        .collect();
-    running.sort();
-    running.dedup();
-    let shown = |digest: &Digest| match detail {
-        Detail::Short => digest.short(),
-        Detail::Wide => digest.to_string(),
-    };
-    let current = match running.as_slice() {
-        [] => "-".to_owned(),
-        [one] => shown(one),
-        several => format!("{} digests", several.len()),
-    };
-    let published = image.digest.published.as_ref();
-    let (current, latest) = match (&image.version, published) {
-        // Where only versions were asked for there is no digest to show.
-        (Some(version), None) if version.latest.is_some() => {
-            (version.current.clone(), version.latest.clone())
-        }
-        _ => (current, published.map(shown)),
-    };
-    let name = match &image.tag {
-        Some(tag) => format!("image {}:{tag}", image.name),
-        None => format!("image {}", image.name),
-    };
-    let mut cells = vec![
-        release.namespace.to_string(),
-        release.name.to_string(),
-        name,
-        current,
-        latest.unwrap_or_else(|| "-".to_owned()),
-        state.to_owned(),
-        note.join(", "),
-    ];
-    if detail == Detail::Wide {
-        cells.push(image.repository.clone());
-        cells.push(
-            image
-                .references
-                .iter()
-                .map(|reference| reference.workload.to_string())
-                .collect::<Vec<_>>()
-                .join(" "),
-        );
-    }
-    Row { cells, style }
 }
 
 /// Findings that the table's lines do not tell already.
-fn notes(text: &mut String, report: &OutdatedReport, styles: &Styles) {
-    use tracebloc_core::finding::Code;
-    let told = [
-        Code::ChartBehind,
-        Code::DigestBehind,
-        Code::DigestPinned,
-        Code::DigestUnknown,
-        Code::ChartUnknown,
-        Code::ImageBehind,
-    ];
+fn notes(text: &mut String, report: &OutdatedReport, layout: &Layout, look: &Look) {
+    let told = if layout.is_cut() {
+        &TOLD_IN_BRIEF[..]
+    } else {
+        &TOLD
+    };
     let mut worth: Vec<&Finding> = report
         .findings
         .iter()
@@ -337,29 +88,31 @@ fn notes(text: &mut String, report: &OutdatedReport, styles: &Styles) {
     }
     line!(text, "");
     for finding in worth {
-        let (word, style) = match finding.severity {
-            Severity::Info => ("info", styles.faint),
-            Severity::Warning => ("warning", styles.warning),
-            Severity::Danger => ("danger", styles.danger),
-        };
-        let about = finding
-            .subject
-            .release
-            .as_ref()
-            .map_or_else(String::new, |release| format!("{release}: "));
-        line!(
-            text,
-            "{style}{word}{style:#} {about}{} ({})",
-            harmless(&finding.message),
-            finding.code
-        );
+        let (word, style) = (finding.severity.as_str(), look.styles.of(finding.severity));
+        let whole = format!("{word} {} ({})", told_of(finding), finding.code);
+        for (number, line) in wrap(&whole, look.width, "  ").into_iter().enumerate() {
+            match line.strip_prefix(word).filter(|_| number == 0) {
+                Some(rest) => line!(text, "{style}{word}{style:#}{rest}"),
+                None => line!(text, "{line}"),
+            }
+        }
     }
 }
 
+/// The message with the release that it is about.
+fn told_of(finding: &Finding) -> String {
+    let about = finding
+        .subject
+        .release
+        .as_ref()
+        .map_or_else(String::new, |release| format!("{release}: "));
+    format!("{about}{}", harmless(&finding.message))
+}
+
 /// What to type next, each line once, under what it is for.
-fn next(text: &mut String, report: &OutdatedReport, styles: &Styles) {
+fn next(text: &mut String, report: &OutdatedReport, look: &Look) {
     let mut told: Vec<&str> = Vec::new();
-    let (header, faint) = (styles.header, styles.faint);
+    let (header, faint) = (look.styles.header, look.styles.faint);
     for finding in &report.findings {
         let new: Vec<&str> = finding
             .advice
@@ -373,16 +126,11 @@ fn next(text: &mut String, report: &OutdatedReport, styles: &Styles) {
         if told.is_empty() {
             line!(text, "\n{header}Next{header:#}");
         }
-        let about = finding
-            .subject
-            .release
-            .as_ref()
-            .map_or_else(String::new, |release| format!("{release}: "));
-        line!(
-            text,
-            "  {faint}# {about}{}{faint:#}",
-            harmless(&finding.message)
-        );
+        let comment = format!("  # {}", told_of(finding));
+        for line in wrap(&comment, look.width, "  #   ") {
+            line!(text, "{faint}{line}{faint:#}");
+        }
+        // Never broken: it is there to be copied.
         for advice in new {
             line!(text, "  {}", harmless(advice));
             told.push(advice);
@@ -390,7 +138,8 @@ fn next(text: &mut String, report: &OutdatedReport, styles: &Styles) {
     }
 }
 
-fn summary(text: &mut String, report: &OutdatedReport, styles: &Styles) {
+/// What is behind and what is unknown, in numbers.
+pub(super) fn verdict(report: &OutdatedReport) -> String {
     let summary = &report.summary;
     let mut parts = Vec::new();
     for (count, noun) in [
@@ -410,14 +159,26 @@ fn summary(text: &mut String, report: &OutdatedReport, styles: &Styles) {
     if summary.unknown > 0 {
         parts.push(format!("{} unknown", summary.unknown));
     }
-    let (style, verdict) = if parts.is_empty() {
-        (styles.good, "nothing is behind".to_owned())
+    if parts.is_empty() {
+        "nothing is behind".to_owned()
     } else {
-        (styles.warning, parts.join(", "))
+        parts.join(", ")
+    }
+}
+
+fn summary(text: &mut String, report: &OutdatedReport, look: &Look) {
+    let style = if report.is_behind() || report.is_incomplete() {
+        look.styles.warning
+    } else {
+        look.styles.good
     };
     line!(
         text,
-        "\n{}: {style}{verdict}{style:#}",
-        counted(u64::from(summary.releases), "release")
+        "\n{}: {style}{}{style:#}",
+        counted(u64::from(report.summary.releases), "release"),
+        verdict(report)
     );
 }
+
+#[cfg(test)]
+mod tests;
