@@ -414,23 +414,20 @@ mod tests {
     fn what_was_left_for_the_end_runs_after_the_children() {
         let run = Run::start().unwrap();
         let mark = run.directory().with_extension("mark");
-        let mut command = isolated("sleep");
-        command.arg("1000");
-        let child = run.spawn("sleeper", &command).unwrap();
-        let script = format!(
-            "kill -0 {} 2>/dev/null && echo running || echo ended >{}",
-            child.id(),
+        let mut command = isolated("sh");
+        let last_words = format!(
+            "trap 'sleep 0.3; echo child >>{0}; exit' TERM; echo ready; while :; do sleep 0.05; done",
             mark.display()
         );
-        run.at_end("mark", &script).unwrap();
-        // The child is waited for by this process, so that no zombie of it is left to be taken for running.
-        let waiter = std::thread::spawn(move || {
-            let mut child = child;
-            wait_for("the child ends", || child.check_running().is_err());
-        });
+        command.args(["-c", &last_words]);
+        let child = run.spawn("slow-to-end", &command).unwrap();
+        wait_for("the child starts", || child.log_tail() == "ready");
+        run.at_end("mark", &format!("echo end >>{}", mark.display()))
+            .unwrap();
+        // As after SIGKILL of this process: nobody drops the child, only the pipe closes.
+        std::mem::forget(child);
         drop(run);
-        waiter.join().unwrap();
-        assert_eq!(fs::read_to_string(&mark).unwrap().trim(), "ended");
+        assert_eq!(fs::read_to_string(&mark).unwrap(), "child\nend\n");
         fs::remove_file(mark).unwrap();
     }
 
