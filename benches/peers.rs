@@ -395,6 +395,23 @@ impl Meter {
 }
 
 fn pump(mut from: TcpStream, mut to: TcpStream, delay: Duration, counter: Option<&AtomicU64>) {
+    let count = |length: usize| {
+        if let Some(counter) = counter {
+            counter.fetch_add(length as u64, Ordering::SeqCst);
+        }
+    };
+    let mut buffer = vec![0; 256 * 1024];
+    if delay.is_zero() {
+        // A thread more on the way would be measured too.
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            count(length);
+            if to.write_all(&buffer[..length]).is_err() {
+                break;
+            }
+        }
+        let _gone = to.shutdown(Shutdown::Write);
+        return;
+    }
     let (sender, receiver) = mpsc::channel::<(Instant, Vec<u8>)>();
     let writer = move || {
         for (due, bytes) in receiver {
@@ -407,11 +424,8 @@ fn pump(mut from: TcpStream, mut to: TcpStream, delay: Duration, counter: Option
         let _gone = to.shutdown(Shutdown::Write);
     };
     std::thread::spawn(writer);
-    let mut buffer = vec![0; 256 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        if let Some(counter) = counter {
-            counter.fetch_add(length as u64, Ordering::SeqCst);
-        }
+        count(length);
         if sender
             .send((Instant::now() + delay, buffer[..length].to_vec()))
             .is_err()
