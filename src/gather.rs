@@ -9,7 +9,6 @@ mod scope;
 mod storage;
 mod surroundings;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use futures_util::future::join;
@@ -196,34 +195,17 @@ fn begin(
     cluster_uid: Evidence<String>,
     releases: Vec<ObservedRelease>,
 ) -> Snapshot {
-    Snapshot {
-        context: ContextFacts {
-            name: context.target.context.clone(),
-            server: context.target.server.clone(),
-            cluster_uid,
-            kubeconfig: context
-                .target
-                .kubeconfig
-                .as_ref()
-                .map(|path| path.display().to_string()),
-        },
-        observed_at: context.now,
-        kubernetes,
-        releases,
-        live: Vec::new(),
-        pods: Vec::new(),
-        unlisted: Vec::new(),
-        jobs: Vec::new(),
-        grants: None,
-        storage: None,
-        nodes: BTreeMap::new(),
-        charts: Vec::new(),
-        unread: Vec::new(),
-        published: BTreeMap::new(),
-        cached: BTreeMap::new(),
-        tags: BTreeMap::new(),
-        manifests: BTreeMap::new(),
-    }
+    let facts = ContextFacts {
+        name: context.target.context.clone(),
+        server: context.target.server.clone(),
+        cluster_uid,
+        kubeconfig: context
+            .target
+            .kubeconfig
+            .as_ref()
+            .map(|path| path.display().to_string()),
+    };
+    Snapshot::of_releases(facts, context.now, kubernetes, releases)
 }
 
 fn evidence<T>(outcome: Result<T, ClusterError>, asked: &str) -> Evidence<T> {

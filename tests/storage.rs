@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tracebloc_bed::{Install, Tenant};
-use tracebloc_core::assess::{Prereleases, Question, outdated};
+use tracebloc_core::assess::{Question, outdated};
 use tracebloc_core::claim::{ClaimId, LiveClaim, ReclaimPolicy};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Release;
@@ -39,26 +39,20 @@ fn snapshot(tenant: &Tenant<'_>, release: &str) -> Snapshot {
     let claims = shown(tenant, &["get", "persistentvolumeclaims"]);
     let volumes = shown(tenant, &["get", "persistentvolumes"]);
     let items = |list: &Value| list["items"].as_array().cloned().unwrap_or_default();
+    let context = ContextFacts {
+        name: Some("bed".to_owned()),
+        server: String::new(),
+        cluster_uid: Evidence::Known(String::new()),
+        kubeconfig: None,
+    };
+    let observed_at = "2026-08-21T10:00:00Z".parse().unwrap();
+    let releases = vec![ObservedRelease {
+        newest: record.head.clone(),
+        record: Evidence::Known(record),
+        deployed: None,
+        repository: None,
+    }];
     Snapshot {
-        context: ContextFacts {
-            name: Some("bed".to_owned()),
-            server: String::new(),
-            cluster_uid: Evidence::Known(String::new()),
-            kubeconfig: None,
-        },
-        observed_at: "2026-08-21T10:00:00Z".parse().unwrap(),
-        kubernetes: Evidence::Unknown(gap()),
-        releases: vec![ObservedRelease {
-            newest: record.head.clone(),
-            record: Evidence::Known(record),
-            deployed: None,
-            repository: None,
-        }],
-        live: Vec::new(),
-        pods: Vec::new(),
-        unlisted: Vec::new(),
-        jobs: Vec::new(),
-        grants: None,
         storage: Some(StorageFacts {
             claims: items(&claims)
                 .iter()
@@ -85,13 +79,7 @@ fn snapshot(tenant: &Tenant<'_>, release: &str) -> Snapshot {
                     .collect::<BTreeMap<_, _>>(),
             ),
         }),
-        nodes: BTreeMap::new(),
-        charts: Vec::new(),
-        unread: Vec::new(),
-        published: BTreeMap::new(),
-        cached: BTreeMap::new(),
-        tags: BTreeMap::new(),
-        manifests: BTreeMap::new(),
+        ..Snapshot::of_releases(context, observed_at, Evidence::Unknown(gap()), releases)
     }
 }
 
@@ -105,13 +93,8 @@ fn gap() -> Gap {
 
 fn judge(snapshot: &Snapshot) -> Value {
     let question = Question {
-        image: false,
-        constraint: None,
-        chart: false,
-        digest: false,
-        automation: false,
         storage: true,
-        prereleases: Prereleases::WhereInstalled,
+        ..Question::default()
     };
     let report = outdated(snapshot, &Profile::client().unwrap(), &question);
     serde_json::to_value(report).unwrap()

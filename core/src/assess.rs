@@ -16,8 +16,8 @@ use crate::advice::Advisor;
 use crate::finding::{Code, Finding, Subject};
 use crate::profile::{Kinship, Profile};
 use crate::report::{
-    API_VERSION, ChartState, ContextReport, ImageState, OutdatedReport, ReleaseReport, Summary,
-    TagSource, UnknownReason,
+    API_VERSION, ContextReport, ImageState, OutdatedReport, ReleaseReport, Summary, TagSource,
+    UnknownReason,
 };
 use crate::snapshot::{
     Evidence, Gap, ObservedChart, ObservedRelease, RepositoryOrigin, Snapshot, StorageFacts,
@@ -29,8 +29,8 @@ pub use digest::{
     PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_tag_lists, wanted_tags,
 };
 
-/// What to judge.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What to judge; by default nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Question {
     /// Whether chart drift is asked for.
     pub chart: bool,
@@ -49,9 +49,10 @@ pub struct Question {
 }
 
 /// Whether prereleases count as newer versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Prereleases {
     /// Only for a release that runs one (DESIGN §6).
+    #[default]
     WhereInstalled,
     /// Always: `--devel`.
     Include,
@@ -220,17 +221,8 @@ fn summarise(releases: &[ReleaseReport], question: &Question) -> Summary {
     let mut summary = Summary::default();
     for release in releases {
         summary.releases += 1;
-        match release.chart.as_ref().map(|chart| chart.state) {
-            Some(ChartState::Behind | ChartState::Mixed | ChartState::Replaced) => {
-                summary.charts_behind += 1;
-            }
-            Some(ChartState::Unknown) => summary.unknown += 1,
-            // Not asked for, or the record could not be read: then the release as a whole is unknown.
-            None if release.installed_at.is_none() && release.images.is_empty() => {
-                summary.unknown += 1;
-            }
-            Some(ChartState::Current | ChartState::Ahead) | None => {}
-        }
+        summary.charts_behind += u32::from(release.has_old_chart());
+        summary.unknown += u32::from(release.is_chart_unknown()) + u32::from(release.is_unread());
         for image in &release.images {
             summary.images_behind += u32::from(image.has_old_version());
             summary.digests_behind += u32::from(image.has_old_content());

@@ -296,6 +296,41 @@ pub struct CachedTag {
 }
 
 impl Snapshot {
+    /// A snapshot of the releases, in which nothing else is known yet.
+    pub fn of_releases(
+        context: ContextFacts,
+        observed_at: Timestamp,
+        kubernetes: Evidence<Version>,
+        releases: Vec<ObservedRelease>,
+    ) -> Self {
+        Self {
+            context,
+            observed_at,
+            kubernetes,
+            releases,
+            live: Vec::new(),
+            pods: Vec::new(),
+            unlisted: Vec::new(),
+            jobs: Vec::new(),
+            grants: None,
+            storage: None,
+            nodes: BTreeMap::new(),
+            charts: Vec::new(),
+            unread: Vec::new(),
+            published: BTreeMap::new(),
+            cached: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            manifests: BTreeMap::new(),
+        }
+    }
+
+    /// The releases whose record could be read.
+    pub fn known_releases(&self) -> impl Iterator<Item = &Release> {
+        self.releases
+            .iter()
+            .filter_map(|observed| observed.current().known())
+    }
+
     /// The chart of a repository, if it was asked for.
     pub fn chart(&self, repository: &RepositoryRef, chart: &ChartName) -> Option<&ObservedChart> {
         self.charts

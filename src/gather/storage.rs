@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
 use tracebloc_core::name::Namespace;
-use tracebloc_core::snapshot::{Evidence, Snapshot, StorageFacts};
+use tracebloc_core::snapshot::{Snapshot, StorageFacts};
 
 use super::{QUESTIONS_AT_ONCE, evidence};
 use crate::cluster::Cluster;
@@ -13,12 +13,7 @@ use crate::cluster::Cluster;
 /// Reads what the claims of the stored manifests have come to.
 pub(super) async fn observe(cluster: &Cluster, snapshot: &mut Snapshot) {
     let namespaces: BTreeSet<Namespace> = snapshot
-        .releases
-        .iter()
-        .filter_map(|observed| match observed.current() {
-            Evidence::Known(release) => Some(release),
-            Evidence::Unknown(_) => None,
-        })
+        .known_releases()
         .flat_map(|release| {
             release
                 .claims

@@ -6,7 +6,7 @@ use futures_util::future::join3;
 use futures_util::stream::{self, StreamExt as _};
 use tracebloc_core::name::Namespace;
 use tracebloc_core::profile::Profile;
-use tracebloc_core::snapshot::{Evidence, Snapshot, Unlisted};
+use tracebloc_core::snapshot::{Snapshot, Unlisted};
 use tracebloc_core::workload::{WorkloadId, WorkloadKind};
 
 use super::QUESTIONS_AT_ONCE;
@@ -15,12 +15,7 @@ use crate::cluster::Cluster;
 /// Lists each kind in each namespace that the stored manifests name, once.
 pub(super) async fn observe(cluster: &Cluster, snapshot: &mut Snapshot, profile: &Profile) {
     let wanted: BTreeSet<WorkloadId> = snapshot
-        .releases
-        .iter()
-        .filter_map(|observed| match observed.current() {
-            Evidence::Known(release) => Some(release),
-            Evidence::Unknown(_) => None,
-        })
+        .known_releases()
         .flat_map(|release| release.workloads.iter().map(|workload| workload.id.clone()))
         .collect();
     if wanted.is_empty() {

@@ -31,6 +31,30 @@ pub(super) fn judge(case: &Case<'_>, release: &Release) -> (AutomationReport, Ve
     (report, findings)
 }
 
+/// Judges a job by `running` if it is there. Where it is switched off, `missing` is the finding, and its words.
+fn judge_job(
+    case: &Case<'_>,
+    release: &Release,
+    job: &dyn OwnJob,
+    missing: (Code, &str),
+    running: impl FnOnce(&Present<'_>) -> Judged,
+) -> Judged {
+    match presence(case, release, job) {
+        Presence::Present(present) => running(&present),
+        Presence::Unknown(gap) => not_established(&gap),
+        Presence::Deleted(workload) => deleted(case, release, &workload),
+        Presence::Unheard => {
+            let detail = format!("versions of the chart before {} have none", job.since());
+            (absent(detail), Vec::new())
+        }
+        Presence::Off(why) => {
+            let (code, what) = missing;
+            let finding = Finding::new(code, case.subject(), format!("{what}: {why}"));
+            (absent(why), vec![finding])
+        }
+    }
+}
+
 /// A job that exists.
 struct Present<'facts> {
     id: &'facts WorkloadId,

@@ -109,10 +109,7 @@ fn each_running(
     profile: &Profile,
     mut visit: impl FnMut(&ImageRef, &Pod, &RunningImage),
 ) {
-    for observed in &snapshot.releases {
-        let Evidence::Known(release) = observed.current() else {
-            continue;
-        };
+    for release in snapshot.known_releases() {
         for image in images(snapshot, profile, release) {
             let Some(tag) = &image.tag else { continue };
             for usage in &image.usages {

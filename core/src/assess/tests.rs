@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Prereleases, Question, outdated};
+use super::{Question, outdated};
 use crate::cronjob::CronFacts;
 use crate::name::Namespace;
 use crate::ownership::Marks;
@@ -110,57 +110,43 @@ pub(super) fn healthy(version: &str) -> Snapshot {
         format!("sha256:{}", "0".repeat(64)),
     );
     let record = release(version, 1, "deployed", &json!({}));
+    let context = ContextFacts {
+        name: Some("bed".into()),
+        server: "https://127.0.0.1:6443".into(),
+        cluster_uid: Evidence::Known("uid".into()),
+        kubeconfig: None,
+    };
     Snapshot {
-        context: ContextFacts {
-            name: Some("bed".into()),
-            server: "https://127.0.0.1:6443".into(),
-            cluster_uid: Evidence::Known("uid".into()),
-            kubeconfig: None,
-        },
-        observed_at: NOW.parse().unwrap(),
-        kubernetes: Evidence::Unknown(gap("the version")),
-        releases: vec![ObservedRelease {
-            newest: record.head.clone(),
-            record: Evidence::Known(record),
-            deployed: None,
-            repository: Some(RepositoryRef {
-                name: None,
-                plain_http: false,
-                url: "https://charts.example.com".into(),
-                masked: false,
-                origin: RepositoryOrigin::Profile,
-            }),
-        }],
         live: vec![
             main,
             live(WorkloadKind::CronJob, "edge-auto-upgrade", Some(upgrade)),
             live(WorkloadKind::CronJob, "edge-image-refresh", Some(refresh)),
         ],
-        pods: Vec::new(),
-        unlisted: Vec::new(),
-        jobs: Vec::new(),
-        grants: None,
-        storage: None,
-        nodes: BTreeMap::new(),
-        charts: Vec::new(),
-        unread: Vec::new(),
-        published: BTreeMap::new(),
-        cached: BTreeMap::new(),
-        tags: BTreeMap::new(),
-        manifests: BTreeMap::new(),
+        ..Snapshot::of_releases(
+            context,
+            NOW.parse().unwrap(),
+            Evidence::Unknown(gap("the version")),
+            vec![ObservedRelease {
+                newest: record.head.clone(),
+                record: Evidence::Known(record),
+                deployed: None,
+                repository: Some(RepositoryRef {
+                    name: None,
+                    plain_http: false,
+                    url: "https://charts.example.com".into(),
+                    masked: false,
+                    origin: RepositoryOrigin::Profile,
+                }),
+            }],
+        )
     }
 }
 
 /// What is judged of a snapshot, where these things are asked for.
 pub(super) fn judge(snapshot: &Snapshot) -> OutdatedReport {
     let question = Question {
-        image: false,
-        constraint: None,
-        chart: false,
-        digest: false,
         automation: true,
-        storage: false,
-        prereleases: Prereleases::WhereInstalled,
+        ..Question::default()
     };
     outdated(snapshot, &Profile::client().unwrap(), &question)
 }
@@ -192,13 +178,8 @@ pub(super) fn with_defaults(version: &str, defaults: &Value, values: &Value) -> 
 /// What is judged where the chart is asked for.
 pub(super) fn judge_chart(snapshot: &Snapshot) -> OutdatedReport {
     let question = Question {
-        image: false,
-        constraint: None,
         chart: true,
-        digest: false,
-        automation: false,
-        storage: false,
-        prereleases: Prereleases::WhereInstalled,
+        ..Question::default()
     };
     outdated(snapshot, &Profile::client().unwrap(), &question)
 }

@@ -94,8 +94,22 @@ impl ReleaseReport {
 
     /// True if its chart or an image of it is behind.
     pub fn is_behind(&self) -> bool {
-        let (chart, ..) = self.distance();
-        chart || self.images.iter().any(ImageReport::is_behind)
+        self.has_old_chart() || self.images.iter().any(ImageReport::is_behind)
+    }
+
+    /// True if its chart is behind, in whatever way.
+    pub(crate) fn has_old_chart(&self) -> bool {
+        match self.chart.as_ref().map(|chart| chart.state) {
+            Some(ChartState::Behind | ChartState::Mixed | ChartState::Replaced) => true,
+            Some(ChartState::Current | ChartState::Ahead | ChartState::Unknown) | None => false,
+        }
+    }
+
+    /// True if it was asked how its chart stands, and that is not known.
+    pub(crate) fn is_chart_unknown(&self) -> bool {
+        self.chart
+            .as_ref()
+            .is_some_and(|chart| chart.state == ChartState::Unknown)
     }
 
     /// True if nothing could be told of it: its record could not be read.
@@ -105,20 +119,15 @@ impl ReleaseReport {
 
     /// How far behind it is, to be compared: whether its chart is, by how many versions, how many images are, and how much is unknown.
     fn distance(&self) -> (bool, u32, usize, usize) {
-        let state = self.chart.as_ref().map(|chart| chart.state);
-        let behind = matches!(
-            state,
-            Some(ChartState::Behind | ChartState::Mixed | ChartState::Replaced)
-        );
         let versions = self.chart.as_ref().and_then(|chart| chart.versions_behind);
         let images = |matches: fn(&ImageReport) -> bool| {
             self.images.iter().filter(|image| matches(image)).count()
         };
         let unknown = images(|image| image.state == ImageState::Unknown)
-            + usize::from(state == Some(ChartState::Unknown))
+            + usize::from(self.is_chart_unknown())
             + usize::from(self.is_unread());
         (
-            behind,
+            self.has_old_chart(),
             versions.unwrap_or_default(),
             images(ImageReport::is_behind),
             unknown,

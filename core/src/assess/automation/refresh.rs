@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::pace::{self, Pace};
 use super::upgrade::look;
 use super::{
-    Judged, Presence, Present, about, absent, deleted, facts, is_since, limit, not_established,
-    presence, suspension, with_schedule,
+    Judged, Present, about, facts, is_since, judge_job, limit, not_established, suspension,
+    with_schedule,
 };
 use crate::assess::Case;
 use crate::finding::{Code, Finding};
@@ -20,23 +20,10 @@ use crate::workload::{LiveWorkload, PullPolicy, WorkloadId};
 
 pub(super) fn judge(case: &Case<'_>, release: &Release) -> Judged {
     let job = &case.profile.automation.image_refresh;
-    match presence(case, release, job) {
-        Presence::Present(present) => running(case, release, job, &present),
-        Presence::Unknown(gap) => not_established(&gap),
-        Presence::Deleted(workload) => deleted(case, release, &workload),
-        Presence::Unheard => {
-            let detail = format!("versions of the chart before {} have none", job.since());
-            (absent(detail), Vec::new())
-        }
-        Presence::Off(why) => {
-            let finding = Finding::new(
-                Code::RefreshAbsent,
-                case.subject(),
-                format!("no job follows moved tags: {why}"),
-            );
-            (absent(why), vec![finding])
-        }
-    }
+    let missing = (Code::RefreshAbsent, "no job follows moved tags");
+    judge_job(case, release, job, missing, |present| {
+        running(case, release, job, present)
+    })
 }
 
 /// What one rule found: the state, its words, and the finding.

@@ -1,10 +1,7 @@
 //! The job that moves a release to newer chart versions (DOMAIN §5).
 
 use super::pace::{self, Pace, Stall};
-use super::{
-    Judged, Presence, Present, about, absent, deleted, facts, is_since, not_established, presence,
-    suspension, with_schedule,
-};
+use super::{Judged, Present, about, facts, is_since, judge_job, suspension, with_schedule};
 use crate::assess::{Case, release as revision, unknown};
 use crate::finding::{Code, Finding};
 use crate::profile::{OwnJob as _, Updater};
@@ -15,23 +12,10 @@ use crate::workload::{WorkloadId, WorkloadKind};
 
 pub(super) fn judge(case: &Case<'_>, release: &Release) -> Judged {
     let job = &case.profile.automation.auto_upgrade;
-    match presence(case, release, job) {
-        Presence::Present(present) => running(case, release, job, &present),
-        Presence::Unknown(gap) => not_established(&gap),
-        Presence::Deleted(workload) => deleted(case, release, &workload),
-        Presence::Unheard => {
-            let detail = format!("versions of the chart before {} have none", job.since());
-            (absent(detail), Vec::new())
-        }
-        Presence::Off(why) => {
-            let finding = Finding::new(
-                Code::UpgradeAbsent,
-                case.subject(),
-                format!("no job upgrades the release by itself: {why}"),
-            );
-            (absent(why), vec![finding])
-        }
-    }
+    let missing = (Code::UpgradeAbsent, "no job upgrades the release by itself");
+    judge_job(case, release, job, missing, |present| {
+        running(case, release, job, present)
+    })
 }
 
 fn running(case: &Case<'_>, release: &Release, job: &Updater, present: &Present<'_>) -> Judged {

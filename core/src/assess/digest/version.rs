@@ -15,10 +15,7 @@ use crate::version::Change;
 /// The repositories whose tags a judgement needs: those of images that run under a version tag.
 pub fn wanted_tag_lists(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Repository> {
     let mut repositories = BTreeSet::new();
-    for observed in &snapshot.releases {
-        let Evidence::Known(release) = observed.current() else {
-            continue;
-        };
+    for release in snapshot.known_releases() {
         for image in images(snapshot, profile, release) {
             if let Some((tag, _)) = version_tag(&image)
                 && runs(snapshot, &image)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::assess::tests::{edge, gap, healthy};
-use crate::assess::{Prereleases, Question, outdated};
+use crate::assess::{Question, outdated};
 use crate::claim::{ClaimId, DeclaredClaim, LiveClaim, ReclaimPolicy};
 use crate::profile::Profile;
 use crate::report::OutdatedReport;
@@ -40,13 +40,8 @@ fn storage(snapshot: &mut Snapshot) -> &mut StorageFacts {
 
 fn judge(snapshot: &Snapshot) -> OutdatedReport {
     let question = Question {
-        image: false,
-        constraint: None,
-        chart: false,
-        digest: false,
-        automation: false,
         storage: true,
-        prereleases: Prereleases::WhereInstalled,
+        ..Question::default()
     };
     outdated(snapshot, &Profile::client().unwrap(), &question)
 }
