@@ -6,19 +6,25 @@ mod connection;
 mod explain;
 mod outdated;
 mod schema;
+mod source;
+mod status;
 mod values;
+mod watch;
 
 use std::ffi::OsString;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use answer::{AnswerArgs, OutputFormat, SortBy};
+pub(crate) use answer::{AnswerArgs, FindingArgs, OutputFormat, SortBy};
 pub(crate) use cache::{CacheArgs, CacheCommand};
 pub(crate) use connection::{ConnectionArgs, Token};
 pub(crate) use explain::ExplainArgs;
 pub(crate) use outdated::{Only, OutdatedArgs, ReleaseSelector};
 pub(crate) use schema::{SchemaArgs, SchemaKind};
+pub(crate) use source::SourceArgs;
+pub(crate) use status::{StatusArgs, StatusFormat};
 pub(crate) use values::RequestTimeout;
+pub(crate) use watch::WatchArgs;
 
 /// The argument by which plugin.yaml says that Helm calls (FACTS 1.2).
 const HELM_MARKER: &str = "--helm-plugin";
@@ -45,6 +51,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Outdated(Box<OutdatedArgs>),
+    Status(Box<StatusArgs>),
     Cache(CacheArgs),
     Explain(ExplainArgs),
     Schema(SchemaArgs),
@@ -139,6 +146,9 @@ mod tests {
             "x outdated --ignore chart-behind,record-lies --fail-on digest-behind=danger",
             "x explain chart-behind",
             "x schema outdatedreport",
+            "x status",
+            "x status edge/edge -o wide --watch",
+            "x outdated -A -w=10s -o json",
             "x outdated --request-timeout 0 --only chart,digest",
         ] {
             let parsed = Cli::try_parse_from(line.split(' '));

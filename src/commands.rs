@@ -3,7 +3,10 @@
 mod cache;
 mod explain;
 mod outdated;
+mod reading;
 mod schema;
+mod status;
+mod watch;
 
 use crate::cli::{Cli, Command, Invocation};
 use crate::context::{Asker, Context};
@@ -17,16 +20,20 @@ pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exi
         connection,
         command,
     } = cli;
-    if let Command::Outdated(args) = &command
-        && args.print_rbac
-    {
-        let asker = Asker::resolve(invocation, &connection)?;
-        return outdated::print_rights(&asker, ui, args);
-    }
     match command {
+        Command::Outdated(args) if args.source.print_rbac => {
+            outdated::print_rights(&Asker::resolve(invocation, &connection)?, ui, &args)
+        }
+        Command::Status(args) if args.source.print_rbac => {
+            status::print_rights(&Asker::resolve(invocation, &connection)?, ui, &args)
+        }
         Command::Outdated(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;
-            outdated::run(&context, ui, *args).await
+            outdated::run(context, ui, *args).await
+        }
+        Command::Status(args) => {
+            let context = Context::resolve(invocation, connection, ui).await?;
+            status::run(context, ui, *args).await
         }
         // These ask no cluster, and need no kubeconfig.
         Command::Cache(args) => cache::run(ui, &args),

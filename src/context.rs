@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::config::ExecConfig;
 use tracebloc_core::name::Namespace;
 
 use crate::charts::{Repositories, RepositoriesError};
@@ -74,6 +75,8 @@ pub(crate) struct Context {
     pub(crate) now: Timestamp,
     /// How long gathering may take in all; `None` where the user lets single requests take for ever.
     pub(crate) time_limit: Option<Duration>,
+    /// The credential plugin of the kubeconfig, which is asked again where its credentials have ended.
+    plugin: Option<ExecConfig>,
 }
 
 /// What commands know that ask no cluster.
@@ -148,6 +151,8 @@ impl Context {
             None => Some(REQUEST_TIMEOUT),
         };
         let mut target = Target::resolve(&environment, &connection, request_timeout)?;
+        let user = &target.config.auth_info;
+        let plugin = user.exec.clone().filter(|_| !exec::has_own(user));
         exec::authenticate(&mut target.config.auth_info)
             .await
             .map_err(|(command, source)| ContextError::Plugin { command, source })?;
@@ -167,7 +172,23 @@ impl Context {
             now,
             time_limit: request_timeout.map(|limit| TIME_LIMIT.max(limit + SLACK)),
             target,
+            plugin,
         })
+    }
+
+    /// The same for another round: the same cluster, user and namespace at a later time, with new credentials of the plugin where the server refused
+    /// the ones before.
+    pub(crate) async fn renew(&mut self, refused: bool) -> Result<(), ContextError> {
+        self.now = Timestamp::now();
+        let Some(plugin) = self.plugin.clone().filter(|_| refused) else {
+            return Ok(());
+        };
+        let user = &mut self.target.config.auth_info;
+        exec::forget(user);
+        user.exec = Some(plugin);
+        exec::authenticate(user)
+            .await
+            .map_err(|(command, source)| ContextError::Plugin { command, source })
     }
 
     /// The chart repositories of the user, none where their file could not be read.

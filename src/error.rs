@@ -105,6 +105,16 @@ pub(crate) enum Error {
         /// Releases that may have been meant, as NAMESPACE/NAME.
         similar: Vec<String>,
     },
+    /// One release is wanted, and there are several.
+    #[error("there are several releases in {server}")]
+    SeveralReleases {
+        /// The API server and the context.
+        server: String,
+        /// The first of them, as NAMESPACE/NAME.
+        releases: Vec<String>,
+        /// How many there are beside these.
+        more: usize,
+    },
     /// `--repo` names neither a URL nor a repository of the user. The text is not repeated: it may be a password in the wrong place.
     #[error("--repo takes a URL, or the name of a repository of `helm repo list`")]
     NoRepository {
@@ -143,7 +153,9 @@ impl Error {
             Self::Runtime(_) | Self::Profile(_) | Self::Encode { .. } | Self::Output(_) => {
                 Exit::Failed
             }
-            Self::Usage { .. } | Self::NoRepository { .. } => Exit::Usage,
+            Self::Usage { .. } | Self::NoRepository { .. } | Self::SeveralReleases { .. } => {
+                Exit::Usage
+            }
             Self::Context(error) if error.is_usage() => Exit::Usage,
             Self::Context(_)
             | Self::Http(_)
@@ -157,6 +169,17 @@ impl Error {
             },
             Self::NoRelease { .. } | Self::NoNamespace { .. } => Exit::NoRelease,
         }
+    }
+
+    /// True if the API server does not take the credentials, so that new ones may help.
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        matches!(
+            self,
+            Self::Cluster {
+                source: ClusterError::Unauthorized,
+                ..
+            }
+        )
     }
 
     /// True if nothing need be said: the reader has gone.
@@ -175,6 +198,13 @@ impl Error {
             }
             Self::NoRelease { similar, .. } => {
                 vec![format!("did you mean {}?", similar.join(" or "))]
+            }
+            Self::SeveralReleases { releases, more, .. } => {
+                let rest = match more {
+                    0 => String::new(),
+                    more => format!(" or one of {more} more"),
+                };
+                vec![format!("name one: {}{rest}", releases.join(" or "))]
             }
             Self::NoRepository { known } if known.is_empty() => {
                 vec!["Helm knows no repository here; add one with `helm repo add`".to_owned()]

@@ -11,18 +11,20 @@ mod surroundings;
 
 use std::num::NonZeroU32;
 
-use futures_util::future::join;
+use futures_util::future::{join, join3};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 use tracebloc_core::assess::{Question, is_product};
 use tracebloc_core::image::RegistryMirror;
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Release;
-use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedRelease, Snapshot};
+use tracebloc_core::snapshot::{
+    ContextFacts, EarlierRevision, Evidence, ObservedRelease, RevisionFacts, Snapshot,
+};
 use tracebloc_core::version::Version;
 
 use crate::charts::{Cache, Charts};
-use crate::cluster::{Cluster, ClusterError, Listed};
+use crate::cluster::{Cluster, ClusterError, Listed, Revisions};
 use crate::context::Context;
 use crate::error::Error;
 use crate::http::{ExtraRoots, HttpClient};
@@ -61,6 +63,10 @@ pub(crate) struct Request {
     pub(crate) roots: ExtraRoots,
     /// The most requests to each host of a registry.
     pub(crate) max_requests: Option<NonZeroU32>,
+    /// How many of the revisions before the newest are read too.
+    pub(crate) earlier: usize,
+    /// Whether one release is wanted, so that several are a question back.
+    pub(crate) single: bool,
 }
 
 /// What was found out.
@@ -96,13 +102,16 @@ pub(crate) async fn gather(
         mut notes,
     } = found?;
     ui.detail(|| format!("{} releases listed", revisions.len()));
-    let mut releases = records(&cluster, &revisions).await;
+    let mut releases = records(&cluster, &revisions, request.earlier).await;
     if !request.scope.names_releases() {
         let before = releases.len();
         releases.retain(|observed| request.all_charts || is_product(observed, profile));
         if releases.is_empty() {
             notes.extend(scope::nothing_found(context, &request.scope, before));
         }
+    }
+    if request.single && releases.len() > 1 {
+        return Err(scope::several(context, &releases));
     }
     ui.detail(|| format!("{} release records read", releases.len()));
     let mut snapshot = begin(
@@ -162,19 +171,22 @@ async fn surround(
 ) {
     let question = &request.question;
     let asks_registries = question.digest || question.image;
+    let namespaces = storage::namespaces(snapshot, question);
+    let claims = storage::ask(cluster, &namespaces);
     if asks_registries || question.automation {
         let runs = automation::Questions::about(snapshot, profile, question);
-        let ((), runs) = join(
+        let ((), runs, storage) = join3(
             surroundings::observe(cluster, snapshot, profile),
             runs.ask(cluster),
+            claims,
         )
         .await;
         runs.note(snapshot);
+        snapshot.storage = storage;
         let (workloads, pods) = (snapshot.live.len(), snapshot.pods.len());
         ui.detail(|| format!("{workloads} workloads and {pods} pods read"));
-    }
-    if question.storage {
-        storage::observe(cluster, snapshot).await;
+    } else {
+        snapshot.storage = claims.await;
     }
     if asks_registries {
         if request.use_pull_secrets {
@@ -218,24 +230,45 @@ fn evidence<T>(outcome: Result<T, ClusterError>, asked: &str) -> Evidence<T> {
 /// The records that say what is installed, a few at a time.
 async fn records(
     cluster: &Cluster,
-    revisions: &[crate::cluster::Revisions],
+    revisions: &[Revisions],
+    earlier: usize,
 ) -> Vec<ObservedRelease> {
     stream::iter(revisions)
         .map(|revisions| async move {
-            let deployed = match &revisions.deployed {
-                Some(listed) => Some(record(cluster, listed).await),
-                None => None,
+            let deployed = async {
+                match &revisions.deployed {
+                    Some(listed) => Some(record(cluster, listed).await),
+                    None => None,
+                }
             };
+            let earlier = stream::iter(revisions.earlier.iter().take(earlier))
+                .map(|listed| earlier_revision(cluster, listed))
+                .buffered(RECORDS_AT_ONCE)
+                .collect();
+            let (record, deployed, earlier) =
+                join3(record(cluster, &revisions.newest), deployed, earlier).await;
             ObservedRelease {
                 newest: revisions.newest.head.clone(),
-                record: record(cluster, &revisions.newest).await,
+                record,
                 deployed,
+                earlier,
                 repository: None,
             }
         })
         .buffered(RECORDS_AT_ONCE)
         .collect()
         .await
+}
+
+/// What the record of an earlier revision tells; the rest of it is not kept.
+async fn earlier_revision(cluster: &Cluster, listed: &Listed) -> EarlierRevision {
+    EarlierRevision {
+        head: listed.head.clone(),
+        facts: match record(cluster, listed).await {
+            Evidence::Known(release) => Evidence::Known(RevisionFacts::of(&release)),
+            Evidence::Unknown(gap) => Evidence::Unknown(gap),
+        },
+    }
 }
 
 async fn record(cluster: &Cluster, listed: &Listed) -> Evidence<Release> {

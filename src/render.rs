@@ -8,6 +8,7 @@ macro_rules! line {
 }
 
 pub(crate) mod explain;
+mod grid;
 mod layout;
 pub(crate) mod markdown;
 pub(crate) mod name;
@@ -18,6 +19,7 @@ mod rows;
 #[cfg(test)]
 mod sample;
 pub(crate) mod schema;
+pub(crate) mod status;
 mod text;
 
 use std::fmt::Write as _;

@@ -1,9 +1,11 @@
 //! Where output goes: the answer to stdout, everything else to stderr; colour, width and verbosity.
 
+mod screen;
 mod text;
 
 use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
@@ -12,6 +14,7 @@ use tracebloc_core::finding::Severity;
 use crate::cli::ColorChoice;
 use crate::error::Error;
 
+use screen::{Screen, Size};
 pub(crate) use text::{harmless, is_harmful};
 
 /// Styles of the parts of an answer; plain where colour is off.
@@ -60,6 +63,7 @@ pub(crate) struct Ui {
     quiet: bool,
     verbose: u8,
     started: Instant,
+    screen: Mutex<Screen>,
 }
 
 impl Ui {
@@ -69,7 +73,30 @@ impl Ui {
             quiet,
             verbose,
             started: Instant::now(),
+            screen: Mutex::new(Screen::default()),
         }
+    }
+
+    /// True if a text can be drawn over the one before: stdout is a terminal that can, and nothing is told beside it.
+    pub(crate) fn can_redraw(&self) -> bool {
+        self.verbose == 0
+            && io::stdout().is_terminal()
+            && anstyle_query::term_supports_ansi_color()
+            && size(&io::stdout()).is_some()
+    }
+
+    /// Draws a text over the one that was drawn before, with a line below it.
+    pub(crate) fn redraw(&self, text: &str, footer: &str) -> Result<(), Error> {
+        let size = size(&io::stdout()).unwrap_or(Size {
+            columns: 80,
+            rows: 24,
+        });
+        let drawn = self
+            .screen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .draw(text, footer, size);
+        self.answer(&drawn)
     }
 
     /// Styles for stdout.
@@ -172,18 +199,21 @@ fn write_whole(output: &mut impl io::Write, text: &str) -> io::Result<()> {
 }
 
 /// The columns of a terminal; never none at all.
-#[cfg(unix)]
-fn columns(stream: &impl std::os::fd::AsFd) -> Option<usize> {
-    let (width, _) = terminal_size::terminal_size_of(stream)?;
-    Some(usize::from(width.0)).filter(|columns| *columns > 0)
+fn columns(stream: &impl Terminal) -> Option<usize> {
+    size(stream).map(|size| size.columns)
 }
 
-/// The columns of a terminal; never none at all.
-#[cfg(windows)]
-fn columns(stream: &impl std::os::windows::io::AsHandle) -> Option<usize> {
-    let (width, _) = terminal_size::terminal_size_of(stream)?;
-    Some(usize::from(width.0)).filter(|columns| *columns > 0)
+/// The size of a terminal, of which no side is nothing.
+fn size(stream: &impl Terminal) -> Option<Size> {
+    let (columns, rows) = terminal_size::terminal_size_of(stream)?;
+    let (columns, rows) = (usize::from(columns.0), usize::from(rows.0));
+    (columns > 0 && rows > 0).then_some(Size { columns, rows })
 }
+
+#[cfg(unix)]
+use std::os::fd::AsFd as Terminal;
+#[cfg(windows)]
+use std::os::windows::io::AsHandle as Terminal;
 
 /// Nobody is left to tell that stderr is gone.
 fn write_stderr(text: &str) {

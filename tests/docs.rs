@@ -7,9 +7,12 @@ use std::process::Command;
 
 use serde_json::Value;
 use tracebloc_core::finding::{Code, Explanation};
-use tracebloc_core::report::OutdatedReport;
+use tracebloc_core::report::{OutdatedReport, StatusReport};
 
-use crate::support::{PLUGIN, installed, outdated};
+use crate::support::{PLUGIN, installed, outdated, status};
+
+/// The pages that people read first.
+const PAGES: [&str; 3] = ["README.md", "docs/outdated.md", "docs/status.md"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -46,6 +49,7 @@ fn the_reference_is_the_help() {
     for arguments in [
         &[][..],
         &["outdated"],
+        &["status"],
         &["cache"],
         &["cache", "clear"],
         &["explain"],
@@ -228,19 +232,15 @@ fn an_unknown_code_or_kind_is_wrong_usage_and_told_with_the_nearest() {
 
 #[test]
 fn a_report_of_a_real_release_fits_the_schema() {
-    let schema: Value = serde_json::to_value(schemars::schema_for!(OutdatedReport)).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
+    let validator = validator(&schemars::schema_for!(OutdatedReport));
     let tenant = installed("docs-schema", "1.9.28");
     tenant
         .move_tag("tracebloc/jobs-manager", "prod", "two")
         .unwrap();
+    let of_status = self::validator(&schemars::schema_for!(StatusReport));
     for arguments in [&[][..], &["--repo", "http://127.0.0.1:9"]] {
-        let report = outdated(&tenant, arguments);
-        let faults: Vec<String> = validator
-            .iter_errors(&report)
-            .map(|error| error.to_string())
-            .collect();
-        assert_eq!(faults, Vec::<String>::new());
+        assert_eq!(faults(&validator, &outdated(&tenant, arguments)), "");
+        assert_eq!(faults(&of_status, &status(&tenant, arguments)), "");
     }
     let mut wrong = outdated(&tenant, &[]);
     wrong["releases"][0]["revision"] = "three".into();
@@ -250,9 +250,21 @@ fn a_report_of_a_real_release_fits_the_schema() {
     );
 }
 
+fn validator(schema: &schemars::Schema) -> jsonschema::Validator {
+    jsonschema::validator_for(&serde_json::to_value(schema).unwrap()).unwrap()
+}
+
+fn faults(validator: &jsonschema::Validator, report: &Value) -> String {
+    let faults: Vec<String> = validator
+        .iter_errors(report)
+        .map(|error| error.to_string())
+        .collect();
+    faults.join("; ")
+}
+
 #[test]
 fn what_the_readme_links_exists() {
-    for page in ["README.md", "docs/outdated.md"] {
+    for page in PAGES {
         let folder = root().join(page).parent().unwrap().to_owned();
         let text = fs::read_to_string(root().join(page)).unwrap();
         for (place, _) in text.match_indices("](") {
@@ -267,7 +279,7 @@ fn what_the_readme_links_exists() {
 #[test]
 fn commands_in_the_pages_are_understood() {
     let mut seen = 0;
-    for page in ["README.md", "docs/outdated.md"] {
+    for page in PAGES {
         for line in fs::read_to_string(root().join(page)).unwrap().lines() {
             let Some(arguments) = line.trim().strip_prefix("$ kubectl tracebloc ") else {
                 continue;

@@ -28,5 +28,7 @@ mod outdated_scope;
 mod outdated_values;
 mod registry_credentials;
 mod registry_requests;
+mod status;
 mod storage;
 mod support;
+mod watch;

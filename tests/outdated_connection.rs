@@ -51,7 +51,7 @@ fn answers(output: &Output) {
 }
 
 /// The kubeconfig of the bed with another user section.
-fn kubeconfig_with_user(tenant: &Tenant<'_>, name: &str, user: &Value) -> PathBuf {
+pub(crate) fn kubeconfig_with_user(tenant: &Tenant<'_>, name: &str, user: &Value) -> PathBuf {
     let text = tenant
         .bed()
         .cluster()
@@ -62,7 +62,7 @@ fn kubeconfig_with_user(tenant: &Tenant<'_>, name: &str, user: &Value) -> PathBu
 }
 
 /// A credential plugin that notes each start, and prints `answer`.
-fn plugin(tenant: &Tenant<'_>, name: &str, answer: &str) -> (PathBuf, PathBuf) {
+pub(crate) fn plugin(tenant: &Tenant<'_>, name: &str, answer: &str) -> (PathBuf, PathBuf) {
     let answer = write(tenant, &format!("{name}.answer"), answer);
     let starts = answer.with_extension("starts");
     let script = format!(
@@ -75,8 +75,8 @@ fn plugin(tenant: &Tenant<'_>, name: &str, answer: &str) -> (PathBuf, PathBuf) {
     (path, starts)
 }
 
-/// A token of an account that may do everything.
-fn token(tenant: &Tenant<'_>) -> String {
+/// A token of a new account that may do everything.
+pub(crate) fn token(tenant: &Tenant<'_>, account: &str) -> String {
     let grant = Grant {
         scope: Scope::Cluster,
         groups: &["*"],
@@ -85,10 +85,10 @@ fn token(tenant: &Tenant<'_>) -> String {
     };
     let cluster = tenant.bed().cluster();
     cluster
-        .service_account(tenant.namespace(), "support", &[grant])
+        .service_account(tenant.namespace(), account, &[grant])
         .unwrap();
     match cluster
-        .token_kubeconfig(tenant.namespace(), "support")
+        .token_kubeconfig(tenant.namespace(), account)
         .unwrap()
         .user
     {
@@ -97,7 +97,7 @@ fn token(tenant: &Tenant<'_>) -> String {
     }
 }
 
-fn exec(command: &Path) -> Value {
+pub(crate) fn exec(command: &Path) -> Value {
     json!({"exec": {
         "apiVersion": "client.authentication.k8s.io/v1",
         "command": command,
@@ -114,7 +114,7 @@ fn a_credential_plugin_runs_once_and_its_token_is_used() {
     let tenant = installed("connection-token", "1.9.28");
     let answer = json!({
         "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
-        "status": {"token": token(&tenant)},
+        "status": {"token": token(&tenant, "support")},
     });
     let (path, starts) = plugin(&tenant, "plugin", &answer.to_string());
     let kubeconfig = kubeconfig_with_user(&tenant, "config", &exec(&path));
@@ -249,7 +249,7 @@ fn flags_alone_lead_to_a_server() {
     answers(&with(
         &[&["--insecure-skip-tls-verify"][..], &pair].concat(),
     ));
-    let token = token(&tenant);
+    let token = token(&tenant, "support");
     answers(&with(&[&trusted[..], &["--token", &token]].concat()));
     answers(&with(
         &[&trusted[..], &pair, &["--tls-server-name", "localhost"]].concat(),

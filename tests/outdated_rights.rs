@@ -1,7 +1,7 @@
 //! Least rights: what `--print-rbac` prints is enough, and what is missing is told.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tracebloc_bed::Tenant;
@@ -9,16 +9,20 @@ use tracebloc_bed::cluster::Output;
 
 use crate::support::{codes, command, image, installed, parse, run};
 
-/// The roles of a call, for a release whose node agents have the tenant's own namespace.
+/// The roles of a call of `outdated`, for a release whose node agents have the tenant's own namespace.
 fn printed(tenant: &Tenant<'_>, arguments: &[&str]) -> String {
-    let output = run(tenant, &[&["outdated", "--print-rbac"], arguments].concat());
+    printed_by("outdated", tenant, arguments)
+}
+
+fn printed_by(name: &str, tenant: &Tenant<'_>, arguments: &[&str]) -> String {
+    let output = run(tenant, &[&[name, "--print-rbac"], arguments].concat());
     assert!(output.is_success(), "{output}");
     output
         .stdout
         .replace("tracebloc-node-agents", &tenant.agents_namespace())
         // Roles of the whole cluster are shared with other tests.
         .replace(
-            "name: kubectl-tracebloc-outdated",
+            &format!("name: kubectl-tracebloc-{name}"),
             &format!("name: outdated-{}", tenant.namespace()),
         )
 }
@@ -173,4 +177,27 @@ fn what_is_not_asked_for_needs_no_right_and_nobody_is_asked() {
         with_pull_secrets.contains("the pull secrets of --use-pull-secrets"),
         "{with_pull_secrets}"
     );
+}
+
+#[test]
+fn the_roles_of_status_are_enough() {
+    let tenant = installed("rights-status", "1.9.28");
+    let kubeconfig = account(&tenant, &printed_by("status", &tenant, &[]));
+    let ask = || {
+        let mut command = command(&tenant, &["status", "-o", "json", "-n", tenant.namespace()]);
+        Output::of(command.env("KUBECONFIG", &kubeconfig)).unwrap()
+    };
+    let is_whole = |output: &Output| {
+        let report: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
+        report["workloads"][0]["nodes"][0]["platform"].is_object()
+            && report["release"]["storage"][0]["reclaim"].is_string()
+            && !codes(&report).contains(&"cluster-unanswered")
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let mut output = ask();
+    while !is_whole(&output) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(250));
+        output = ask();
+    }
+    assert!(is_whole(&output), "{output}");
 }

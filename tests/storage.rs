@@ -1,103 +1,16 @@
-//! Storage safety judged on real releases and real claims. No command asks for it yet: the facts are read here, and judged by the core.
+//! Storage safety as `status` tells it of real releases and real claims.
 
-use std::collections::BTreeMap;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use tracebloc_bed::{Install, Tenant};
-use tracebloc_core::assess::{Question, outdated};
-use tracebloc_core::claim::{ClaimId, LiveClaim, ReclaimPolicy};
-use tracebloc_core::profile::Profile;
-use tracebloc_core::release::Release;
-use tracebloc_core::snapshot::{
-    ContextFacts, Evidence, Gap, GapReason, ObservedRelease, Snapshot, StorageFacts,
-};
+use tracebloc_bed::cluster::{Grant, Output, Scope};
+use tracebloc_bed::{Helm, Install, Tenant};
 
-use crate::support::{codes, finding, install, paste, tenant};
+use crate::support::{codes, command, finding, install, parse, paste, status, tenant};
 
-fn shown(tenant: &Tenant<'_>, arguments: &[&str]) -> Value {
-    let mut whole = arguments.to_vec();
-    whole.extend(["--output", "json"]);
-    let text = tenant.kubectl(&whole).unwrap().success().unwrap();
-    serde_json::from_str(&text).unwrap()
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-/// The release, its claims and the volumes as the cluster has them now.
-fn snapshot(tenant: &Tenant<'_>, release: &str) -> Snapshot {
-    let secret = shown(
-        tenant,
-        &["get", "secret", &format!("sh.helm.release.v1.{release}.v1")],
-    );
-    let packed = STANDARD.decode(text(&secret["data"]["release"])).unwrap();
-    let record = Release::decode(&packed).unwrap();
-    let namespace = record.head.id.namespace.clone();
-    let claims = shown(tenant, &["get", "persistentvolumeclaims"]);
-    let volumes = shown(tenant, &["get", "persistentvolumes"]);
-    let items = |list: &Value| list["items"].as_array().cloned().unwrap_or_default();
-    let context = ContextFacts {
-        name: Some("bed".to_owned()),
-        server: String::new(),
-        cluster_uid: Evidence::Known(String::new()),
-        kubeconfig: None,
-    };
-    let observed_at = "2026-08-21T10:00:00Z".parse().unwrap();
-    let releases = vec![ObservedRelease {
-        newest: record.head.clone(),
-        record: Evidence::Known(record),
-        deployed: None,
-        repository: None,
-    }];
-    Snapshot {
-        storage: Some(StorageFacts {
-            claims: items(&claims)
-                .iter()
-                .map(|claim| LiveClaim {
-                    id: ClaimId {
-                        namespace: namespace.clone(),
-                        name: text(&claim["metadata"]["name"]),
-                    },
-                    phase: text(&claim["status"]["phase"]),
-                    volume: claim["spec"]["volumeName"].as_str().map(str::to_owned),
-                })
-                .collect(),
-            unlisted: Vec::new(),
-            volumes: Evidence::Known(
-                items(&volumes)
-                    .iter()
-                    .map(|volume| {
-                        let policy = &volume["spec"]["persistentVolumeReclaimPolicy"];
-                        (
-                            text(&volume["metadata"]["name"]),
-                            ReclaimPolicy::parse(&text(policy)),
-                        )
-                    })
-                    .collect::<BTreeMap<_, _>>(),
-            ),
-        }),
-        ..Snapshot::of_releases(context, observed_at, Evidence::Unknown(gap()), releases)
-    }
-}
-
-fn gap() -> Gap {
-    Gap {
-        asked: "persistent volumes".to_owned(),
-        reason: GapReason::Forbidden,
-        message: "may not be listed".to_owned(),
-    }
-}
-
-fn judge(snapshot: &Snapshot) -> Value {
-    let question = Question {
-        storage: true,
-        ..Question::default()
-    };
-    let report = outdated(snapshot, &Profile::client().unwrap(), &question);
-    serde_json::to_value(report).unwrap()
+/// The findings about claims and volumes.
+fn about_storage(report: &Value) -> Vec<&str> {
+    let mut codes = codes(report);
+    codes.retain(|code| code.starts_with("pv"));
+    codes
 }
 
 fn wait_bound(tenant: &Tenant<'_>) {
@@ -111,13 +24,19 @@ fn wait_bound(tenant: &Tenant<'_>) {
     tenant.kubectl(&wait).unwrap().success().unwrap();
 }
 
+/// Runs the first line of a finding's advice.
+fn follow(tenant: &Tenant<'_>, report: &Value, code: &str) {
+    let advice = finding(report, code)["advice"][0].as_str().unwrap();
+    paste(tenant, advice, Helm::Four).success().unwrap();
+}
+
 #[test]
 fn claims_of_the_client_chart_are_kept_by_the_manifest_whatever_is_live() {
     let tenant = tenant("store-kept");
     install(&tenant, &Install::client("store-kept", "1.9.51"));
     wait_bound(&tenant);
-    let report = judge(&snapshot(&tenant, "store-kept"));
-    let claims = report["releases"][0]["storage"].as_array().unwrap().clone();
+    let report = status(&tenant, &[]);
+    let claims = report["release"]["storage"].as_array().unwrap().clone();
     assert_eq!(claims.len(), 3, "{report:#}");
     for claim in &claims {
         assert_eq!(claim["kept"], true);
@@ -126,7 +45,7 @@ fn claims_of_the_client_chart_are_kept_by_the_manifest_whatever_is_live() {
             (&"Bound".into(), &"retain".into())
         );
     }
-    assert_eq!(codes(&report), Vec::<&str>::new());
+    assert_eq!(about_storage(&report), Vec::<&str>::new());
     let strip = [
         "annotate",
         "persistentvolumeclaims",
@@ -134,9 +53,8 @@ fn claims_of_the_client_chart_are_kept_by_the_manifest_whatever_is_live() {
         "helm.sh/resource-policy-",
     ];
     tenant.kubectl(&strip).unwrap().success().unwrap();
-    let report = judge(&snapshot(&tenant, "store-kept"));
     assert_eq!(
-        codes(&report),
+        about_storage(&status(&tenant, &[])),
         Vec::<&str>::new(),
         "uninstall reads the manifest"
     );
@@ -152,51 +70,81 @@ fn claims_of_a_legacy_chart_go_with_it_and_the_advice_saves_the_volumes() {
     };
     install(&tenant, &legacy);
     wait_bound(&tenant);
-    let volumes = shown(&tenant, &["get", "persistentvolumeclaims"]);
-    let volume = text(&volumes["items"][0]["spec"]["volumeName"]);
+    let report = status(&tenant, &[]);
+    let volume = report["release"]["storage"][0]["volume"].as_str().unwrap();
     let loosen = [
         "patch",
         "persistentvolume",
-        &volume,
+        volume,
         "--patch",
         r#"{"spec":{"persistentVolumeReclaimPolicy":"Delete"}}"#,
     ];
     tenant.kubectl(&loosen).unwrap().success().unwrap();
-    let report = judge(&snapshot(&tenant, "store-lost"));
-    let kept = |code: &str| {
+    let report = status(&tenant, &[]);
+    let found = |code: &str| {
         codes(&report)
             .iter()
             .filter(|found| **found == code)
             .count()
     };
     assert_eq!(
-        (kept("pvc-not-kept"), kept("pv-not-retained")),
+        (found("pvc-not-kept"), found("pv-not-retained")),
         (3, 1),
         "{report:#}"
     );
-    let advice = finding(&report, "pv-not-retained")["advice"][0].clone();
-    paste(&tenant, advice.as_str().unwrap(), tracebloc_bed::Helm::Four)
-        .success()
-        .unwrap();
-    let report = judge(&snapshot(&tenant, "store-lost"));
-    assert!(!codes(&report).contains(&"pv-not-retained"));
     assert_eq!(finding(&report, "pvc-not-kept")["severity"], "danger");
+    follow(&tenant, &report, "pv-not-retained");
+    assert!(!codes(&status(&tenant, &[])).contains(&"pv-not-retained"));
 }
 
 #[test]
-fn a_claim_that_waits_for_a_volume_is_said_and_volumes_unread_are_unknown() {
+fn a_claim_that_waits_for_a_volume_is_said() {
     let tenant = tenant("store-wait");
     let odd = Install::client("store-wait", "1.9.51").set("storageClass.name=no-such-class");
     tenant.install(&odd).unwrap().success().unwrap();
-    let mut seen = snapshot(&tenant, "store-wait");
-    let report = judge(&seen);
-    assert_eq!(codes(&report), ["pvc-not-bound"; 3], "{report:#}");
-    let advice = finding(&report, "pvc-not-bound")["advice"][0].clone();
-    paste(&tenant, advice.as_str().unwrap(), tracebloc_bed::Helm::Four)
-        .success()
-        .unwrap();
-    if let Some(storage) = &mut seen.storage {
-        storage.volumes = Evidence::Unknown(gap());
-    }
-    assert!(codes(&judge(&seen)).contains(&"cluster-unanswered"));
+    let report = status(&tenant, &[]);
+    assert_eq!(about_storage(&report), ["pvc-not-bound"; 3], "{report:#}");
+    assert_eq!(report["release"]["storage"][0]["phase"], "Pending");
+    follow(&tenant, &report, "pvc-not-bound");
+}
+
+#[test]
+fn what_may_not_be_read_of_the_storage_is_unknown_and_the_rest_is_told() {
+    let tenant = tenant("store-rights");
+    install(&tenant, &Install::client("store-rights", "1.9.51"));
+    wait_bound(&tenant);
+    let cluster = tenant.bed().cluster();
+    let may = |resource| Grant {
+        scope: Scope::Cluster,
+        groups: &[""],
+        resources: resource,
+        verbs: &["get", "list"],
+    };
+    let ask = |account: &str, grants: &[Grant<'_>]| {
+        let kubeconfig = cluster
+            .service_account(tenant.namespace(), account, grants)
+            .unwrap();
+        let namespace = tenant.namespace();
+        let mut command = command(&tenant, &["status", "-o", "json", "-n", namespace]);
+        parse(&Output::of(command.env("KUBECONFIG", kubeconfig)).unwrap())
+    };
+    let report = ask(
+        "claims",
+        &[may(&["secrets"]), may(&["persistentvolumeclaims"])],
+    );
+    let claim = &report["release"]["storage"][0];
+    assert_eq!(
+        (&claim["kept"], &claim["phase"]),
+        (&true.into(), &"Bound".into())
+    );
+    assert_eq!(claim["unknown"]["reason"], "forbidden", "{report:#}");
+    assert!(claim["reclaim"].is_null());
+    let told = report.to_string();
+    assert!(told.contains("list persistentvolumes"), "{report:#}");
+
+    let report = ask("nothing", &[may(&["secrets"])]);
+    let claim = &report["release"]["storage"][0];
+    assert_eq!(claim["kept"], true, "the stored manifest says so");
+    assert_eq!(claim["unknown"]["reason"], "forbidden", "{report:#}");
+    assert_eq!(about_storage(&report), Vec::<&str>::new());
 }

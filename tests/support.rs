@@ -1,8 +1,11 @@
 //! What the tests share: running the product as a user does, and reading its answer.
 
+use std::io::{Read as _, Write as _};
 use std::process::Command;
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 use tracebloc_bed::cluster::Output;
 use tracebloc_bed::proxy::Proxy;
 use tracebloc_bed::{Bed, Helm, Install, Tenant};
@@ -69,6 +72,13 @@ pub(crate) fn outdated(tenant: &Tenant<'_>, arguments: &[&str]) -> Value {
     parse(&run(tenant, &whole))
 }
 
+/// `status -o json` in the tenant's namespace, parsed.
+pub(crate) fn status(tenant: &Tenant<'_>, arguments: &[&str]) -> Value {
+    let mut whole = vec!["status", "--output", "json"];
+    whole.extend(arguments);
+    parse(&run(tenant, &whole))
+}
+
 /// The report of a run that succeeded.
 pub(crate) fn parse(output: &Output) -> Value {
     assert!(output.is_success(), "{output}");
@@ -77,12 +87,17 @@ pub(crate) fn parse(output: &Output) -> Value {
 
 /// The image of that name in the first release of a report.
 pub(crate) fn image<'report>(report: &'report Value, name: &str) -> &'report Value {
-    report["releases"][0]["images"]
+    image_of(&report["releases"][0], name)
+}
+
+/// The image of that name in one release.
+pub(crate) fn image_of<'report>(release: &'report Value, name: &str) -> &'report Value {
+    release["images"]
         .as_array()
         .into_iter()
         .flatten()
         .find(|image| image["name"] == name)
-        .unwrap_or_else(|| panic!("no image {name} in {report:#}"))
+        .unwrap_or_else(|| panic!("no image {name} in {release:#}"))
 }
 
 /// The codes of a report's findings.
@@ -129,8 +144,27 @@ pub(crate) fn hang(tenant: &Tenant<'_>, release: &str, begun: &str) {
 
 /// Leaves a release with a second revision of that status, begun at that time.
 pub(crate) fn leave(tenant: &Tenant<'_>, release: &str, status: &str, begun: &str) {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
+    leave_saying(tenant, release, status, begun, "");
+}
+
+/// The same, with what Helm says of the revision.
+pub(crate) fn leave_saying(
+    tenant: &Tenant<'_>,
+    release: &str,
+    status: &str,
+    begun: &str,
+    description: &str,
+) {
+    let mut record = record_of(tenant, release);
+    record["version"] = 2.into();
+    record["info"]["status"] = status.into();
+    record["info"]["last_deployed"] = begun.into();
+    record["info"]["description"] = description.into();
+    store(tenant, &record);
+}
+
+/// The record of a release's first revision, unpacked.
+pub(crate) fn record_of(tenant: &Tenant<'_>, release: &str) -> Value {
     let first = format!("sh.helm.release.v1.{release}.v1");
     let shown = tenant
         .kubectl(&["get", "secret", &first, "-o", "json"])
@@ -141,26 +175,29 @@ pub(crate) fn leave(tenant: &Tenant<'_>, release: &str, status: &str, begun: &st
         .unwrap();
     let packed = STANDARD.decode(packed).unwrap();
     let mut json = Vec::new();
-    std::io::Read::read_to_end(
-        &mut flate2::read::GzDecoder::new(packed.as_slice()),
-        &mut json,
-    )
-    .unwrap();
-    let mut record: Value = serde_json::from_slice(&json).unwrap();
-    record["version"] = 2.into();
-    record["info"]["status"] = status.into();
-    record["info"]["last_deployed"] = begun.into();
+    flate2::read::GzDecoder::new(packed.as_slice())
+        .read_to_end(&mut json)
+        .unwrap();
+    serde_json::from_slice(&json).unwrap()
+}
+
+/// Stores a record as Helm does.
+pub(crate) fn store(tenant: &Tenant<'_>, record: &Value) {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    std::io::Write::write_all(&mut encoder, record.to_string().as_bytes()).unwrap();
+    encoder.write_all(record.to_string().as_bytes()).unwrap();
     let data = STANDARD.encode(STANDARD.encode(encoder.finish().unwrap()));
-    let secret = serde_json::json!({
+    let (name, version) = (
+        record["name"].as_str().unwrap(),
+        record["version"].to_string(),
+    );
+    let secret = json!({
         "apiVersion": "v1",
         "kind": "Secret",
         "type": "helm.sh/release.v1",
         "metadata": {
-            "name": format!("sh.helm.release.v1.{release}.v2"),
+            "name": format!("sh.helm.release.v1.{name}.v{version}"),
             "namespace": tenant.namespace(),
-            "labels": {"owner": "helm", "name": release, "version": "2", "status": status},
+            "labels": {"owner": "helm", "name": name, "version": version, "status": record["info"]["status"]},
         },
         "data": {"release": data},
     });

@@ -8,6 +8,7 @@ mod listing;
 mod ownership;
 mod release;
 pub mod source;
+mod status;
 mod storage;
 
 use std::collections::BTreeSet;
@@ -28,6 +29,7 @@ pub use chart::wanted_details;
 pub use digest::{
     PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_tag_lists, wanted_tags,
 };
+pub use status::status;
 
 /// What to judge; by default nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

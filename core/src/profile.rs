@@ -9,7 +9,7 @@ pub use automation::{
     Automation, Flap, Grant, ImageRefresh, MirrorRule, OwnJob, Rights, SkipStreak, Updater,
 };
 
-pub use knowledge::{Advisory, DefaultKey, HeldPin};
+pub use knowledge::{Advisory, DefaultKey, HeldPin, OptOut};
 
 use crate::name::{ChartName, Namespace, ReleaseName};
 use crate::release::{Origin, Release};
@@ -51,6 +51,9 @@ pub struct Profile {
     pub defaults: Vec<DefaultKey>,
     /// A pin that the chart itself holds on purpose.
     pub held: HeldPin,
+    /// Values by which a user tells the chart's refresh to leave an image.
+    #[serde(default)]
+    pub opt_outs: Vec<OptOut>,
 }
 
 /// Paths of values, dotted.
@@ -165,6 +168,18 @@ impl Profile {
                 .iter()
                 .any(|pattern| pattern.matches(release, workload, container))
         })
+    }
+
+    /// True if the chart's own pin is in force: its values have one, the user has none, and the channel is the one on which it is held (DOMAIN §3).
+    pub fn holds(&self, release: &Release) -> bool {
+        let held = &self.held;
+        let text = |path: &str| release.values.text(path).map(|(text, _)| text);
+        let is_set = |path: &str| text(path).is_some_and(|text| !text.is_empty());
+        let (channel, _) = self.channel(release);
+        is_set(&held.digest_value)
+            && !is_set(&held.user_value)
+            && channel == held.channel
+            && text(&held.switch_value).as_deref() != Some("false")
     }
 
     /// The channel tag that a release's values name, and who named it. Aliases are resolved only by chart versions that do so (DOMAIN §3).

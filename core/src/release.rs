@@ -137,6 +137,9 @@ pub struct Release {
     pub first_deployed: Option<Timestamp>,
     /// When this revision was made.
     pub last_deployed: Option<Timestamp>,
+    /// What Helm says of it, such as `Upgrade complete` or why it failed. What the user's values say is not repeated in it.
+    #[serde(default)]
+    pub description: String,
     /// How its objects were applied.
     pub apply_method: ApplyMethod,
     /// The workloads of its stored manifest.

@@ -3,6 +3,7 @@
 
 mod automation;
 mod selection;
+mod status;
 mod storage;
 
 use std::fmt;
@@ -12,6 +13,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use automation::{AutomationReport, AutomationState, JobReport};
+pub use status::{
+    ChangeKind, ChangeReport, NodeReport, PinKind, PinReport, StatusReport, WorkloadReport,
+    WorkloadState,
+};
 pub use storage::ClaimReport;
 
 use crate::finding::Finding;
@@ -24,7 +29,7 @@ use crate::snapshot::GapReason;
 use crate::version::{Change, Version};
 use crate::workload::WorkloadId;
 
-pub use selection::Order;
+pub use selection::{Order, Report};
 
 /// The version of all report formats.
 pub const API_VERSION: &str = "tracebloc.io/v1alpha1";
@@ -406,14 +411,14 @@ pub struct Summary {
     pub unknown: u32,
 }
 
-impl OutdatedReport {
+impl Summary {
     /// True if anything is behind: the ground of exit code 10.
     pub fn is_behind(&self) -> bool {
-        self.summary.charts_behind + self.summary.images_behind + self.summary.digests_behind > 0
+        self.charts_behind + self.images_behind + self.digests_behind > 0
     }
 
     /// True if anything that was asked for is unknown: the ground of exit code 12.
     pub fn is_incomplete(&self) -> bool {
-        self.summary.unknown > 0
+        self.unknown > 0
     }
 }

@@ -117,6 +117,24 @@ pub fn needed(question: &Question, profile: &Profile, records: Records) -> Vec<R
             without: "whether a failed upgrade took the rights of the chart's own job; asked only after one",
         });
     }
+    if question.storage {
+        rights.push(Right {
+            place: Place::Releases,
+            group: "",
+            resources: vec!["persistentvolumeclaims".to_owned()],
+            verbs: &["list"],
+            name: None,
+            without: "whether the claims are there and bound",
+        });
+        rights.push(Right {
+            place: Place::Cluster,
+            group: "",
+            resources: vec!["persistentvolumes".to_owned()],
+            verbs: &["list"],
+            name: None,
+            without: "what becomes of a volume's data when its claim is deleted",
+        });
+    }
     rights
 }
 

@@ -12,7 +12,7 @@ use crate::image::{Digest, ImageRef, Repository, Tag};
 use crate::index::{ChartChanges, ChartIndex};
 use crate::manifest::{Documents, Platform};
 use crate::name::{ChartName, Namespace};
-use crate::release::{Release, RevisionHead};
+use crate::release::{ChartMetadata, Release, RevisionHead};
 use crate::version::Version;
 use crate::workload::{LiveWorkload, Pod, WorkloadId, WorkloadKind};
 
@@ -164,8 +164,44 @@ pub struct ObservedRelease {
     pub record: Evidence<Release>,
     /// The newest deployed revision's record, where the newest revision is not deployed itself and there is one.
     pub deployed: Option<Evidence<Release>>,
+    /// Revisions before the newest, newest first, as far as they were asked for.
+    #[serde(default)]
+    pub earlier: Vec<EarlierRevision>,
     /// The repository to ask for its chart, where one is known.
     pub repository: Option<RepositoryRef>,
+}
+
+/// A revision before the newest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EarlierRevision {
+    /// Which, by its labels.
+    pub head: RevisionHead,
+    /// What its record tells.
+    pub facts: Evidence<RevisionFacts>,
+}
+
+/// What the record of a revision tells of how it came about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RevisionFacts {
+    /// The chart that it was made from.
+    pub chart: ChartMetadata,
+    /// When it was made.
+    pub made_at: Option<Timestamp>,
+    /// What Helm says of it; nothing of the user's values stands in it.
+    pub description: String,
+}
+
+impl RevisionFacts {
+    /// Those of a record.
+    pub fn of(release: &Release) -> Self {
+        Self {
+            chart: release.chart.clone(),
+            made_at: release.last_deployed,
+            description: release.description.clone(),
+        }
+    }
 }
 
 impl ObservedRelease {

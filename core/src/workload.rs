@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -192,12 +193,30 @@ pub struct LiveWorkload {
     pub records: BTreeMap<String, String>,
     /// How its rollout stands.
     pub rollout: Rollout,
+    /// Its pods, as its controller counts them; `None` for a kind whose controller does not.
+    #[serde(default)]
+    pub replicas: Option<Replicas>,
+    /// When `kubectl rollout restart`, or a job that does the same, last restarted it.
+    #[serde(default)]
+    pub restarted_at: Option<Timestamp>,
     /// The marks of tools that look after it.
     #[serde(default)]
     pub marks: Marks,
     /// When it runs, for a `CronJob`.
     #[serde(default)]
     pub cron: Option<CronFacts>,
+}
+
+/// The pods of a workload, as its controller counts them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replicas {
+    /// How many there are to be; for a `DaemonSet` one for each node that fits.
+    pub desired: u32,
+    /// How many are of the present template.
+    pub updated: u32,
+    /// How many are ready.
+    pub ready: u32,
 }
 
 /// How a workload's rollout stands: kubectl's `rollout status`, as a value (FACTS 10).

@@ -15,6 +15,13 @@ pub(crate) struct AnswerArgs {
     /// The order of the releases, instead of that by namespace and name
     #[arg(long, value_name = "BY")]
     pub(crate) sort_by: Option<SortBy>,
+    #[command(flatten)]
+    pub(crate) finding: FindingArgs,
+}
+
+/// Which findings are shown, and what they do to the exit code.
+#[derive(Debug, Args)]
+pub(crate) struct FindingArgs {
     /// Show only findings that are at least so severe: info, warning or danger
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) severity: Option<Severity>,

@@ -1,15 +1,11 @@
 //! `outdated`.
 
-use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use tracebloc_core::image::RegistryMirror;
 use tracebloc_core::name::{NameError, Namespace, ReleaseName};
-use tracebloc_core::version::Constraint;
 
-use super::AnswerArgs;
+use super::{AnswerArgs, SourceArgs, WatchArgs};
 
 /// What stands before a release where its kind is said too.
 const RELEASE_KIND: &str = "release/";
@@ -31,41 +27,15 @@ pub(crate) struct OutdatedArgs {
     /// Look at releases of any chart whose repository is known, not only of the tracebloc chart
     #[arg(long)]
     pub(crate) all_charts: bool,
-    /// The chart repository to compare with, by URL or by its name in `helm repo list`, instead of the one that each release names
-    #[arg(long, value_name = "REPOSITORY")]
-    pub(crate) repo: Option<String>,
-    /// Do not read or keep a copy of the chart repository's index
-    #[arg(long)]
-    pub(crate) no_cache: bool,
     /// Judge only this; repeatable
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) only: Vec<Only>,
-    /// Count prereleases of the chart too
-    #[arg(long)]
-    pub(crate) devel: bool,
-    /// Count only chart versions in this range, such as `~1.9` or `>=1.9.40 <2`
-    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
-    pub(crate) constraint: Option<Constraint>,
-    /// Ask this registry over http; loopback hosts always are; repeatable
-    #[arg(long, value_name = "HOST")]
-    pub(crate) plain_http: Vec<String>,
-    /// Say that the nodes pull a registry's images through a cache, such as docker.io=cache.example.com/hub; repeatable
-    #[arg(long, value_name = "REGISTRY=HOST[/PREFIX]")]
-    pub(crate) registry_mirror: Vec<RegistryMirror>,
-    /// Ask registries with the pull secrets of the running pods too, which takes the right to read them
-    #[arg(long)]
-    pub(crate) use_pull_secrets: bool,
-    /// A file of certificate authorities (PEM) to trust for registries and chart repositories, beside those of the system
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca_file: Option<PathBuf>,
-    /// Send each host of a registry at most so many requests; what would take more is unknown
-    #[arg(long, value_name = "N")]
-    pub(crate) max_requests: Option<NonZeroU32>,
-    /// Ask nobody; print the least rights that this very call needs, as Roles
-    #[arg(long)]
-    pub(crate) print_rbac: bool,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
     #[command(flatten)]
     pub(crate) answer: AnswerArgs,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }
 
 /// A kind of drift.

@@ -18,4 +18,7 @@ pub(crate) enum SchemaKind {
     /// What `outdated --output json` and `--output yaml` print.
     #[value(name = "OutdatedReport")]
     OutdatedReport,
+    /// What `status --output json` and `--output yaml` print.
+    #[value(name = "StatusReport")]
+    StatusReport,
 }

@@ -11,40 +11,63 @@ impl FromStr for RequestTimeout {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse =
-            || format!("`{text}` is not a duration such as `30s`, `1m30s` or a number of seconds");
-        if let Ok(seconds) = text.parse::<u64>() {
-            return Ok(Self((seconds > 0).then(|| Duration::from_secs(seconds))));
-        }
-        let mut rest = text;
-        let mut total = 0.0_f64;
-        while !rest.is_empty() {
-            let digits = rest
-                .find(|character: char| !character.is_ascii_digit() && character != '.')
-                .ok_or_else(refuse)?;
-            let number: f64 = rest[..digits].parse().map_err(|_| refuse())?;
-            rest = &rest[digits..];
-            let unit = rest
-                .find(|character: char| character.is_ascii_digit() || character == '.')
-                .unwrap_or(rest.len());
-            total += number
-                * match &rest[..unit] {
-                    "ns" => 1e-9,
-                    "us" | "µs" | "μs" => 1e-6,
-                    "ms" => 1e-3,
-                    "s" => 1.0,
-                    "m" => 60.0,
-                    "h" => 3_600.0,
-                    _ => return Err(refuse()),
-                };
-            rest = &rest[unit..];
-        }
-        if text.is_empty() {
-            return Err(refuse());
-        }
-        let duration = Duration::try_from_secs_f64(total).map_err(|_| refuse())?;
+        let duration = duration(text)?;
         Ok(Self((!duration.is_zero()).then_some(duration)))
     }
+}
+
+/// The time between two rounds of `--watch`: at least a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WatchInterval(pub(crate) Duration);
+
+impl FromStr for WatchInterval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let duration = duration(text)?;
+        if duration < Duration::from_secs(1) {
+            return Err(format!(
+                "`{text}` is less than a second, which would be a burden to the servers"
+            ));
+        }
+        Ok(Self(duration))
+    }
+}
+
+/// A duration as Go writes it, or a bare number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let refuse =
+        || format!("`{text}` is not a duration such as `30s`, `1m30s` or a number of seconds");
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    if text.is_empty() {
+        return Err(refuse());
+    }
+    let mut rest = text;
+    let mut total = 0.0_f64;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|character: char| !character.is_ascii_digit() && character != '.')
+            .ok_or_else(refuse)?;
+        let number: f64 = rest[..digits].parse().map_err(|_| refuse())?;
+        rest = &rest[digits..];
+        let unit = rest
+            .find(|character: char| character.is_ascii_digit() || character == '.')
+            .unwrap_or(rest.len());
+        total += number
+            * match &rest[..unit] {
+                "ns" => 1e-9,
+                "us" | "µs" | "μs" => 1e-6,
+                "ms" => 1e-3,
+                "s" => 1.0,
+                "m" => 60.0,
+                "h" => 3_600.0,
+                _ => return Err(refuse()),
+            };
+        rest = &rest[unit..];
+    }
+    Duration::try_from_secs_f64(total).map_err(|_| refuse())
 }
 
 #[cfg(test)]
@@ -70,6 +93,14 @@ mod tests {
         }
         for text in ["", "s", "1x", "-1s", "1s2"] {
             assert!(text.parse::<RequestTimeout>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rounds_are_at_least_a_second_apart() {
+        assert_eq!("90".parse(), Ok(WatchInterval(Duration::from_secs(90))));
+        for text in ["0", "999ms", "", "often", "-5s"] {
+            assert!(text.parse::<WatchInterval>().is_err(), "{text}");
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Revisions {
     pub(crate) newest: Listed,
     /// The newest deployed one, where the newest is not.
     pub(crate) deployed: Option<Listed>,
+    /// All before the newest, newest first.
+    pub(crate) earlier: Vec<Listed>,
 }
 
 #[derive(Deserialize)]
@@ -168,28 +170,32 @@ fn listed(metadata: RecordMetadata) -> Option<Listed> {
     })
 }
 
-/// The newest revision of each release, and the newest deployed one beside it.
+/// The newest revision of each release, the newest deployed one beside it, and those before.
 fn newest(records: impl Iterator<Item = Listed>) -> Vec<Revisions> {
-    let mut releases: BTreeMap<ReleaseId, (Listed, Option<Listed>)> = BTreeMap::new();
+    let mut releases: BTreeMap<ReleaseId, Vec<Listed>> = BTreeMap::new();
     for record in records {
-        let (newest, deployed) = releases
+        releases
             .entry(record.head.id.clone())
-            .or_insert_with(|| (record.clone(), None));
-        if record.head.revision > newest.head.revision {
-            *newest = record.clone();
-        }
-        let is_newer = deployed
-            .as_ref()
-            .is_none_or(|known| record.head.revision > known.head.revision);
-        if record.head.status == ReleaseStatus::Deployed && is_newer {
-            *deployed = Some(record);
-        }
+            .or_default()
+            .push(record);
     }
     releases
         .into_values()
-        .map(|(newest, deployed)| Revisions {
-            deployed: deployed.filter(|deployed| deployed.head.revision != newest.head.revision),
-            newest,
+        .filter_map(|mut revisions| {
+            revisions.sort_by_key(|listed| std::cmp::Reverse(listed.head.revision));
+            let mut revisions = revisions.into_iter();
+            let newest = revisions.next()?;
+            let earlier: Vec<Listed> = revisions.collect();
+            let deployed = earlier
+                .iter()
+                .find(|listed| listed.head.status == ReleaseStatus::Deployed)
+                .filter(|_| newest.head.status != ReleaseStatus::Deployed)
+                .cloned();
+            Some(Revisions {
+                newest,
+                deployed,
+                earlier,
+            })
         })
         .collect()
 }

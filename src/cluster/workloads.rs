@@ -8,11 +8,14 @@ use tracebloc_core::cronjob::CronFacts;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::ownership::{self, Marks};
 use tracebloc_core::workload::{
-    Container, LiveWorkload, Rollout, Workload, WorkloadId, WorkloadKind,
+    Container, LiveWorkload, Replicas, Rollout, Workload, WorkloadId, WorkloadKind,
 };
 
 use super::list::Query;
 use super::{Cluster, ClusterError};
+
+/// The annotation of the pod template by which kubectl asks for a restart (kubectl `rollout restart`).
+const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
 #[derive(Deserialize)]
 struct Object {
@@ -66,7 +69,15 @@ struct Spec {
 #[derive(Deserialize)]
 struct Template {
     #[serde(default)]
+    metadata: TemplateMetadata,
+    #[serde(default)]
     spec: PodSpec,
+}
+
+#[derive(Deserialize, Default)]
+struct TemplateMetadata {
+    #[serde(default)]
+    annotations: HashMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +119,7 @@ struct Status {
     available_replicas: i64,
     ready_replicas: i64,
     desired_number_scheduled: i64,
+    number_ready: i64,
     updated_number_scheduled: i64,
     number_available: i64,
     last_schedule_time: Option<Timestamp>,
@@ -168,8 +180,10 @@ fn read(
     record_prefix: &str,
 ) -> LiveWorkload {
     let rollout = rollout(&object, kind);
+    let replicas = replicas(&object, kind);
     let cron = cron(&object, kind);
     let Object { metadata, spec, .. } = object;
+    let restarted_at = spec.template.as_ref().and_then(restarted_at);
     let pod = match (spec.template, spec.job_template) {
         (Some(template), _) => template.spec,
         (None, Some(job)) => job.spec.template.spec,
@@ -224,9 +238,41 @@ fn read(
             .filter(|(key, _)| key.starts_with(record_prefix))
             .collect::<BTreeMap<_, _>>(),
         rollout,
+        replicas,
+        restarted_at,
         marks,
         cron,
     }
+}
+
+/// When a rollout was asked for by hand. A text that is no time was not written by kubectl, and says nothing.
+fn restarted_at(template: &Template) -> Option<Timestamp> {
+    template.metadata.annotations.get(RESTARTED)?.parse().ok()
+}
+
+/// The counts of the kinds that keep some.
+fn replicas(object: &Object, kind: WorkloadKind) -> Option<Replicas> {
+    let Object { spec, status, .. } = object;
+    let (desired, updated, ready) = match kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet => (
+            spec.replicas.unwrap_or(1),
+            status.updated_replicas,
+            status.ready_replicas,
+        ),
+        WorkloadKind::DaemonSet => (
+            status.desired_number_scheduled,
+            status.updated_number_scheduled,
+            status.number_ready,
+        ),
+        WorkloadKind::CronJob | WorkloadKind::Job | WorkloadKind::Pod => return None,
+    };
+    // The API's numbers are 32 bits wide and never negative.
+    let count = |number: i64| u32::try_from(number).unwrap_or_default();
+    Some(Replicas {
+        desired: count(desired),
+        updated: count(updated),
+        ready: count(ready),
+    })
 }
 
 /// What a `CronJob` says of its runs.

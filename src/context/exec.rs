@@ -80,7 +80,7 @@ pub(super) async fn authenticate(user: &mut AuthInfo) -> Result<(), (String, Plu
     let Some(plugin) = user.exec.take() else {
         return Ok(());
     };
-    if user.token.is_some() || user.token_file.is_some() || user.username.is_some() {
+    if has_own(user) {
         return Ok(());
     }
     let name = plugin.command.clone().unwrap_or_default();
@@ -95,6 +95,18 @@ pub(super) async fn authenticate(user: &mut AuthInfo) -> Result<(), (String, Plu
         user.client_key_data = Some(encode(&key).into());
     }
     Ok(())
+}
+
+/// True where the kubeconfig says itself as whom to ask, which goes before a plugin.
+pub(super) fn has_own(user: &AuthInfo) -> bool {
+    user.token.is_some() || user.token_file.is_some() || user.username.is_some()
+}
+
+/// Takes out what a plugin gave, so that it can be asked again.
+pub(super) fn forget(user: &mut AuthInfo) {
+    user.token = None;
+    user.client_certificate_data = None;
+    user.client_key_data = None;
 }
 
 fn encode(pem: &str) -> String {

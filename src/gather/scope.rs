@@ -1,6 +1,7 @@
 //! Which releases are meant (DESIGN §6 "Which releases").
 
 use tracebloc_core::name::{Namespace, ReleaseId};
+use tracebloc_core::snapshot::ObservedRelease;
 
 use crate::cli::{Invocation, ReleaseSelector};
 use crate::cluster::{Cluster, ClusterError, Revisions};
@@ -199,6 +200,19 @@ async fn missing(context: &Context, cluster: &Cluster, id: &ReleaseId) -> Error 
         namespace: id.namespace.clone(),
         server: context.server(),
         similar,
+    }
+}
+
+/// What to ask back where one release is wanted and there are several.
+pub(super) fn several(context: &Context, releases: &[ObservedRelease]) -> Error {
+    Error::SeveralReleases {
+        server: context.server(),
+        releases: releases
+            .iter()
+            .take(HINT_LIMIT)
+            .map(|observed| observed.newest.id.to_string())
+            .collect(),
+        more: releases.len().saturating_sub(HINT_LIMIT),
     }
 }
 

@@ -4,30 +4,39 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
+use tracebloc_core::assess::Question;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::snapshot::{Snapshot, StorageFacts};
 
 use super::{QUESTIONS_AT_ONCE, evidence};
 use crate::cluster::Cluster;
 
-/// Reads what the claims of the stored manifests have come to.
-pub(super) async fn observe(cluster: &Cluster, snapshot: &mut Snapshot) {
-    let namespaces: BTreeSet<Namespace> = snapshot
+/// The namespaces of the releases' claims; none where storage is not asked for.
+pub(super) fn namespaces(snapshot: &Snapshot, question: &Question) -> BTreeSet<Namespace> {
+    snapshot
         .known_releases()
+        .filter(|_| question.storage)
         .flat_map(|release| {
             release
                 .claims
                 .iter()
                 .map(|claim| claim.id.namespace.clone())
         })
-        .collect();
+        .collect()
+}
+
+/// Reads what the claims of these namespaces have come to; `None` without any.
+pub(super) async fn ask(
+    cluster: &Cluster,
+    namespaces: &BTreeSet<Namespace>,
+) -> Option<StorageFacts> {
     if namespaces.is_empty() {
-        return;
+        return None;
     }
     let claims = stream::iter(namespaces)
         .map(|namespace| async move {
-            let outcome = cluster.claims(&namespace).await;
-            (namespace, outcome)
+            let outcome = cluster.claims(namespace).await;
+            (namespace.clone(), outcome)
         })
         .buffered(QUESTIONS_AT_ONCE)
         .collect::<Vec<_>>();
@@ -46,5 +55,5 @@ pub(super) async fn observe(cluster: &Cluster, snapshot: &mut Snapshot) {
             }
         }
     }
-    snapshot.storage = Some(facts);
+    Some(facts)
 }

@@ -36,7 +36,7 @@ pub(crate) fn document(report: &OutdatedReport) -> String {
         text,
         "{}: {}.",
         counted(u64::from(report.summary.releases), "release"),
-        verdict(report)
+        verdict(&report.summary)
     );
     for release in &report.releases {
         line!(text, "\n## {}\n", escape(&release.id().to_string()));

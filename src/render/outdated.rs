@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tracebloc_core::finding::{Code, Finding};
-use tracebloc_core::report::OutdatedReport;
+use tracebloc_core::report::{OutdatedReport, Summary};
 use tracebloc_core::time::counted;
 
 use super::layout::Layout;
@@ -139,8 +139,7 @@ fn next(text: &mut String, report: &OutdatedReport, look: &Look) {
 }
 
 /// What is behind and what is unknown, in numbers.
-pub(super) fn verdict(report: &OutdatedReport) -> String {
-    let summary = &report.summary;
+pub(super) fn verdict(summary: &Summary) -> String {
     let mut parts = Vec::new();
     for (count, noun) in [
         (summary.charts_behind, "chart"),
@@ -167,7 +166,7 @@ pub(super) fn verdict(report: &OutdatedReport) -> String {
 }
 
 fn summary(text: &mut String, report: &OutdatedReport, look: &Look) {
-    let style = if report.is_behind() || report.is_incomplete() {
+    let style = if report.summary.is_behind() || report.summary.is_incomplete() {
         look.styles.warning
     } else {
         look.styles.good
@@ -176,7 +175,7 @@ fn summary(text: &mut String, report: &OutdatedReport, look: &Look) {
         text,
         "\n{}: {style}{}{style:#}",
         counted(u64::from(report.summary.releases), "release"),
-        verdict(report)
+        verdict(&report.summary)
     );
 }
 

@@ -1,6 +1,7 @@
 //! The lines of the table, cell by cell: one for each chart and image.
 
 use anstyle::Style;
+use jiff::Timestamp;
 use tracebloc_core::image::Digest;
 use tracebloc_core::report::{
     ChartReport, ChartState, ImageFlag, ImageReport, ImageState, OutdatedReport, ReleaseReport,
@@ -129,36 +130,8 @@ fn chart_row(
     chart: &ChartReport,
     styles: &Styles,
 ) -> Row {
-    let style = match chart.state {
-        ChartState::Current => styles.good,
-        ChartState::Behind | ChartState::Ahead | ChartState::Unknown => styles.warning,
-        ChartState::Mixed | ChartState::Replaced => styles.danger,
-    };
-    let mut note = Vec::new();
-    // First, since the end of a note may be cut.
-    if let Some(unknown) = &chart.unknown {
-        note.push(unknown.message.clone());
-    }
-    if let Some(behind) = chart.versions_behind.filter(|behind| *behind > 0) {
-        note.push(format!("{} behind", counted(u64::from(behind), "version")));
-    }
-    if let Some(since) = release.deployed_at {
-        note.push(format!(
-            "installed {} ago",
-            age(report.checked_at.duration_since(since))
-        ));
-    }
-    if let Some(attempted) = &chart.attempted {
-        note.push(format!(
-            "revision {} to {attempted} is {}",
-            release.revision, release.status
-        ));
-    } else if release.status != tracebloc_core::release::ReleaseStatus::Deployed {
-        note.push(format!(
-            "revision {} is {}",
-            release.revision, release.status
-        ));
-    }
+    let style = chart_style(chart, styles);
+    let note = chart_notes(report.checked_at, release, chart);
     let latest = chart
         .latest
         .as_ref()
@@ -175,45 +148,52 @@ fn chart_row(
         )
 }
 
-fn image_row(release: &ReleaseReport, image: &ImageReport, styles: &Styles, detail: Detail) -> Row {
-    let style = match image.state {
-        ImageState::Current => styles.good,
-        ImageState::Behind | ImageState::Rolling | ImageState::Unknown => styles.warning,
-        ImageState::Idle => styles.faint,
-    };
+/// The colour of a chart's state.
+pub(super) fn chart_style(chart: &ChartReport, styles: &Styles) -> Style {
+    match chart.state {
+        ChartState::Current => styles.good,
+        ChartState::Behind | ChartState::Ahead | ChartState::Unknown => styles.warning,
+        ChartState::Mixed | ChartState::Replaced => styles.danger,
+    }
+}
+
+/// What is told of a chart beside its versions.
+pub(super) fn chart_notes(
+    checked_at: Timestamp,
+    release: &ReleaseReport,
+    chart: &ChartReport,
+) -> Vec<String> {
     let mut note = Vec::new();
-    match image.state {
-        ImageState::Behind | ImageState::Rolling => {
-            note.push(format!(
-                "{} of {} old",
-                image.pods_behind,
-                counted(u64::from(image.pods), "pod")
-            ));
-        }
-        ImageState::Current if image.pods > 0 => note.push(counted(u64::from(image.pods), "pod")),
-        ImageState::Idle => note.push("nothing runs".to_owned()),
-        ImageState::Current | ImageState::Unknown => {}
-    }
-    for flag in &image.flags {
-        match flag {
-            ImageFlag::Pinned => note.push("pinned".to_owned()),
-            ImageFlag::Skewed => note.push("skewed".to_owned()),
-            ImageFlag::RestartInVain if image.state == ImageState::Behind => {
-                note.push("a restart would not pull".to_owned());
-            }
-            ImageFlag::RestartInVain => {}
-            ImageFlag::CacheStale => note.push("the cache is stale".to_owned()),
-        }
-    }
-    if let Some(version) = &image.version
-        && version.change != Change::None
-        && let Some(latest) = &version.latest
-    {
-        note.push(format!("{latest} is published"));
-    }
-    if let Some(unknown) = &image.unknown {
+    // First, since the end of a note may be cut.
+    if let Some(unknown) = &chart.unknown {
         note.push(unknown.message.clone());
     }
+    if let Some(behind) = chart.versions_behind.filter(|behind| *behind > 0) {
+        note.push(format!("{} behind", counted(u64::from(behind), "version")));
+    }
+    if let Some(since) = release.deployed_at {
+        note.push(format!(
+            "installed {} ago",
+            age(checked_at.duration_since(since))
+        ));
+    }
+    if let Some(attempted) = &chart.attempted {
+        note.push(format!(
+            "revision {} to {attempted} is {}",
+            release.revision, release.status
+        ));
+    } else if release.status != tracebloc_core::release::ReleaseStatus::Deployed {
+        note.push(format!(
+            "revision {} is {}",
+            release.revision, release.status
+        ));
+    }
+    note
+}
+
+fn image_row(release: &ReleaseReport, image: &ImageReport, styles: &Styles, detail: Detail) -> Row {
+    let style = image_style(image, styles);
+    let note = image_notes(image);
     let mut running: Vec<&Digest> = image
         .digest
         .running
@@ -256,4 +236,51 @@ fn image_row(release: &ReleaseReport, image: &ImageReport, styles: &Styles, deta
         .set(Column::Note, &note.join(", "))
         .set(Column::Source, &image.repository)
         .set(Column::UsedBy, &users.join(" "))
+}
+
+/// The colour of an image's state.
+pub(super) fn image_style(image: &ImageReport, styles: &Styles) -> Style {
+    match image.state {
+        ImageState::Current => styles.good,
+        ImageState::Behind | ImageState::Rolling | ImageState::Unknown => styles.warning,
+        ImageState::Idle => styles.faint,
+    }
+}
+
+/// What is told of an image beside its digests.
+pub(super) fn image_notes(image: &ImageReport) -> Vec<String> {
+    let mut note = Vec::new();
+    match image.state {
+        ImageState::Behind | ImageState::Rolling => {
+            note.push(format!(
+                "{} of {} old",
+                image.pods_behind,
+                counted(u64::from(image.pods), "pod")
+            ));
+        }
+        ImageState::Current if image.pods > 0 => note.push(counted(u64::from(image.pods), "pod")),
+        ImageState::Idle => note.push("nothing runs".to_owned()),
+        ImageState::Current | ImageState::Unknown => {}
+    }
+    for flag in &image.flags {
+        match flag {
+            ImageFlag::Pinned => note.push("pinned".to_owned()),
+            ImageFlag::Skewed => note.push("skewed".to_owned()),
+            ImageFlag::RestartInVain if image.state == ImageState::Behind => {
+                note.push("a restart would not pull".to_owned());
+            }
+            ImageFlag::RestartInVain => {}
+            ImageFlag::CacheStale => note.push("the cache is stale".to_owned()),
+        }
+    }
+    if let Some(version) = &image.version
+        && version.change != Change::None
+        && let Some(latest) = &version.latest
+    {
+        note.push(format!("{latest} is published"));
+    }
+    if let Some(unknown) = &image.unknown {
+        note.push(unknown.message.clone());
+    }
+    note
 }

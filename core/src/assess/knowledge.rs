@@ -134,14 +134,7 @@ fn pins(case: &Case<'_>, release: &Release) -> Vec<Finding> {
 /// A pin of the chart's own: nothing to move.
 fn held(case: &Case<'_>, release: &Release) -> Option<Finding> {
     let held = &case.profile.held;
-    let text = |path: &str| release.values.text(path).map(|(text, _)| text);
-    let is_set = |path: &str| text(path).is_some_and(|text| !text.is_empty());
-    let (channel, _) = case.profile.channel(release);
-    let holds = is_set(&held.digest_value)
-        && !is_set(&held.user_value)
-        && channel == held.channel
-        && text(&held.switch_value).as_deref() != Some("false");
-    holds.then(|| {
+    case.profile.holds(release).then(|| {
         Finding::new(
             Code::PinHeld,
             image_of(case, &held.image),

@@ -106,6 +106,13 @@ fn failed(case: &Case<'_>) -> Finding {
             head.revision
         ),
     )
+    .because(
+        case.observed
+            .record
+            .known()
+            .map(|record| record.description.clone())
+            .filter(|text| !text.is_empty()),
+    )
     .advise(vec![case.advisor.history(&head.id)])
 }
 

@@ -87,7 +87,13 @@ pub(super) fn live(kind: WorkloadKind, name: &str, cron: Option<CronFacts>) -> L
             containers: vec![container],
         },
         records: BTreeMap::new(),
-        rollout: Rollout::Settled,
+        rollout: if cron.is_some() {
+            Rollout::None
+        } else {
+            Rollout::Settled
+        },
+        replicas: None,
+        restarted_at: None,
         marks: Marks::default(),
         cron,
     }
@@ -130,6 +136,7 @@ pub(super) fn healthy(version: &str) -> Snapshot {
                 newest: record.head.clone(),
                 record: Evidence::Known(record),
                 deployed: None,
+                earlier: Vec::new(),
                 repository: Some(RepositoryRef {
                     name: None,
                     plain_http: false,

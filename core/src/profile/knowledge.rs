@@ -51,3 +51,19 @@ pub struct HeldPin {
     /// The value with which a user pins the image, which goes before the chart's.
     pub user_value: String,
 }
+
+/// A value by which a user tells the chart's refresh to leave an image.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OptOut {
+    /// The image's name.
+    pub image: String,
+    /// The value's path.
+    pub value: String,
+    /// What it holds then.
+    pub text: String,
+    /// The first chart version that heeds it.
+    pub since: Version,
+    /// The first that does not any more.
+    pub until: Version,
+}

@@ -70,6 +70,8 @@ struct Record {
 struct Info {
     #[serde(default)]
     status: String,
+    #[serde(default)]
+    description: String,
     #[serde(default, deserialize_with = "lenient_time")]
     first_deployed: Option<Timestamp>,
     #[serde(default, deserialize_with = "lenient_time")]
@@ -110,6 +112,7 @@ impl Release {
         drop(json);
         let namespace = Namespace::parse(&record.namespace)?;
         let contents = manifest::parse(&record.manifest, &namespace);
+        let values = Values::new(record.config, record.chart.values);
         Ok(Self {
             head: RevisionHead {
                 id: ReleaseId {
@@ -127,6 +130,7 @@ impl Release {
             },
             first_deployed: record.info.first_deployed,
             last_deployed: record.info.last_deployed,
+            description: values.conceal(&record.info.description),
             apply_method: if record.apply_method == "ssa" {
                 ApplyMethod::ServerSide
             } else {
@@ -135,7 +139,7 @@ impl Release {
             workloads: contents.workloads,
             claims: contents.claims,
             unreadable: contents.unreadable,
-            values: Values::new(record.config, record.chart.values),
+            values,
         })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// Who set a value.
@@ -40,9 +42,48 @@ impl Values {
         }
     }
 
+    /// The text without anything that the user's values hold, plain or in base64: errors of Helm and of the API server quote what they were given.
+    pub fn conceal(&self, text: &str) -> String {
+        if text.is_empty() {
+            return String::new();
+        }
+        let mut hidden = Vec::new();
+        leaves(&self.user, &mut hidden);
+        let encoded: Vec<String> = hidden.iter().map(|leaf| STANDARD.encode(leaf)).collect();
+        hidden.extend(encoded);
+        hidden.retain(|leaf| leaf.len() >= SHORTEST_HIDDEN);
+        // A value may stand in another one: the longest goes first.
+        hidden.sort_by_key(|leaf| std::cmp::Reverse(leaf.len()));
+        hidden.dedup();
+        hidden.iter().fold(text.to_owned(), |text, leaf| {
+            if text.contains(leaf.as_str()) {
+                text.replace(leaf.as_str(), HIDDEN)
+            } else {
+                text
+            }
+        })
+    }
+
     /// True if the chart's stored defaults have a key at that path, whatever it holds.
     pub fn has_default(&self, path: &str) -> bool {
         lookup(&self.chart, path).is_some()
+    }
+}
+
+/// What stands where a value was taken out of a text.
+const HIDDEN: &str = "(hidden)";
+
+/// The shortest text that is taken out: shorter ones stand in any sentence by chance.
+const SHORTEST_HIDDEN: usize = 3;
+
+/// The texts and numbers of the user's values, line by line: an error quotes lines.
+fn leaves(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Null | Value::Bool(_) => {}
+        Value::Number(number) => found.push(number.to_string()),
+        Value::String(text) => found.extend(text.lines().map(|line| line.trim().to_owned())),
+        Value::Array(items) => items.iter().for_each(|item| leaves(item, found)),
+        Value::Object(fields) => fields.values().for_each(|field| leaves(field, found)),
     }
 }
 
@@ -89,6 +130,25 @@ mod tests {
         assert_eq!(values.text("env.OTHER"), Some(("x".into(), Origin::Chart)));
         assert_eq!(values.text("images.tag"), Some(("t".into(), Origin::Chart)));
         assert_eq!(values.text("port"), Some(("3".into(), Origin::User)));
+    }
+
+    #[test]
+    fn what_the_values_hold_is_taken_out_of_a_text() {
+        let values = Values::new(
+            Some(
+                json!({"clientPassword": "s3cr3t", "list": [{"pin": 4711}], "key": "BEGIN\n  abcdef\nEND", "on": true, "x": "is"}),
+            ),
+            Some(json!({"default": "public"})),
+        );
+        assert_eq!(
+            values.conceal(
+                r#"Upgrade failed: public is true: "s3cr3t", 4711, abcdef, czNjcjN0 refused"#
+            ),
+            r#"Upgrade failed: public is true: "(hidden)", (hidden), (hidden), (hidden) refused"#
+        );
+        assert_eq!(values.conceal(""), "");
+        let nested = Values::new(Some(json!({"a": "abc", "b": "xabcx"})), None);
+        assert_eq!(nested.conceal("xabcx"), "(hidden)");
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::{
-    ChartState, ImageFlag, ImageReport, ImageState, OutdatedReport, ReleaseReport, TagSource,
+    ChartState, ImageFlag, ImageReport, ImageState, OutdatedReport, ReleaseReport, StatusReport,
+    Summary, TagSource,
 };
-use crate::finding::{Code, Condition, Severity};
+use crate::finding::{Code, Condition, Finding, Severity};
 use crate::name::ReleaseId;
 use crate::version::Change;
 
@@ -25,25 +26,66 @@ pub enum Order {
     Severity,
 }
 
-impl OutdatedReport {
+/// What the reports of reading commands have in common.
+pub trait Report {
+    /// Counts over all releases.
+    fn summary(&self) -> &Summary;
+
+    /// What is worth attention.
+    fn findings(&self) -> &[Finding];
+
+    /// The same, to be chosen from.
+    fn findings_mut(&mut self) -> &mut Vec<Finding>;
+
     /// Takes out the findings of these codes. States and counts stay as they are.
-    pub fn ignore(&mut self, codes: &[Code]) {
-        self.findings
+    fn ignore(&mut self, codes: &[Code]) {
+        self.findings_mut()
             .retain(|finding| !codes.contains(&finding.code));
     }
 
     /// Takes out the findings that are milder.
-    pub fn keep_from(&mut self, least: Severity) {
-        self.findings.retain(|finding| finding.severity >= least);
+    fn keep_from(&mut self, least: Severity) {
+        self.findings_mut()
+            .retain(|finding| finding.severity >= least);
     }
 
     /// True if one of the conditions holds for a finding.
-    pub fn meets(&self, conditions: &[Condition]) -> bool {
-        self.findings
+    fn meets(&self, conditions: &[Condition]) -> bool {
+        self.findings()
             .iter()
             .any(|finding| conditions.iter().any(|condition| condition.holds(finding)))
     }
+}
 
+impl Report for OutdatedReport {
+    fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    fn findings_mut(&mut self) -> &mut Vec<Finding> {
+        &mut self.findings
+    }
+}
+
+impl Report for StatusReport {
+    fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    fn findings_mut(&mut self) -> &mut Vec<Finding> {
+        &mut self.findings
+    }
+}
+
+impl OutdatedReport {
     /// Puts the releases in order, and their findings in the same. What is equal is ordered by namespace and name.
     pub fn sort_by(&mut self, order: Order) {
         let mut worst: BTreeMap<ReleaseId, Severity> = BTreeMap::new();

@@ -1,6 +1,6 @@
 use super::*;
-use crate::finding::{Finding, Subject};
-use crate::report::{API_VERSION, ContextReport, Summary};
+use crate::finding::Subject;
+use crate::report::{API_VERSION, ContextReport};
 
 /// A report of releases `NAMESPACE/NAME`, with versions behind and the day of installation.
 fn report(releases: &[(&str, &str, Option<u32>, Option<u8>)]) -> OutdatedReport {

@@ -1,0 +1,43 @@
+//! What reading commands take to know what is published: repositories, registries, and how both are asked.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::Args;
+use tracebloc_core::image::RegistryMirror;
+use tracebloc_core::version::Constraint;
+
+/// Where to ask what is published.
+#[derive(Debug, Args)]
+pub(crate) struct SourceArgs {
+    /// The chart repository to compare with, by URL or by its name in `helm repo list`, instead of the one that each release names
+    #[arg(long, value_name = "REPOSITORY")]
+    pub(crate) repo: Option<String>,
+    /// Do not read or keep a copy of the chart repository's index
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Count prereleases of the chart too
+    #[arg(long)]
+    pub(crate) devel: bool,
+    /// Count only chart versions in this range, such as `~1.9` or `>=1.9.40 <2`
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    pub(crate) constraint: Option<Constraint>,
+    /// Ask this registry over http; loopback hosts always are; repeatable
+    #[arg(long, value_name = "HOST")]
+    pub(crate) plain_http: Vec<String>,
+    /// Say that the nodes pull a registry's images through a cache, such as docker.io=cache.example.com/hub; repeatable
+    #[arg(long, value_name = "REGISTRY=HOST[/PREFIX]")]
+    pub(crate) registry_mirror: Vec<RegistryMirror>,
+    /// Ask registries with the pull secrets of the running pods too, which takes the right to read them
+    #[arg(long)]
+    pub(crate) use_pull_secrets: bool,
+    /// A file of certificate authorities (PEM) to trust for registries and chart repositories, beside those of the system
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Send each host of a registry at most so many requests; what would take more is unknown
+    #[arg(long, value_name = "N")]
+    pub(crate) max_requests: Option<NonZeroU32>,
+    /// Ask nobody; print the least rights that this very call needs, as Roles
+    #[arg(long)]
+    pub(crate) print_rbac: bool,
+}

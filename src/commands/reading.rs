@@ -1,0 +1,176 @@
+//! What the reading commands have in common: gather → assess → render, once or again and again.
+
+use serde::Serialize;
+use tracebloc_core::assess::{Prereleases, Question};
+use tracebloc_core::name::Namespace;
+use tracebloc_core::profile::Profile;
+use tracebloc_core::report::Report;
+use tracebloc_core::rights::{self, Records};
+
+use super::watch::{Form, Round, Rounds};
+use crate::cli::{FindingArgs, SourceArgs, WatchArgs};
+use crate::context::{Asker, Context};
+use crate::error::{Error, Exit};
+use crate::gather::{self, Gathered, Request, Scope};
+use crate::http::ExtraRoots;
+use crate::render;
+use crate::ui::{Ui, harmless};
+
+/// What to find out, but for what a command asks of its own.
+pub(super) fn request(
+    scope: Scope,
+    question: Question,
+    source: SourceArgs,
+) -> Result<Request, Error> {
+    Ok(Request {
+        scope,
+        question,
+        all_charts: false,
+        repository: source.repo,
+        use_cache: !source.no_cache,
+        plain_http: source.plain_http,
+        mirrors: source.registry_mirror,
+        use_pull_secrets: source.use_pull_secrets,
+        roots: match source.ca_file {
+            Some(path) => ExtraRoots::read(&path)?,
+            None => ExtraRoots::default(),
+        },
+        max_requests: source.max_requests,
+        earlier: 0,
+        single: false,
+    })
+}
+
+/// What the sources say of the question.
+pub(super) fn question(source: &SourceArgs) -> Question {
+    Question {
+        prereleases: if source.devel {
+            Prereleases::Include
+        } else {
+            Prereleases::WhereInstalled
+        },
+        constraint: source.constraint.clone(),
+        ..Question::default()
+    }
+}
+
+/// One answer of a reading command.
+pub(super) struct Answer<R> {
+    /// What is shown.
+    pub(super) text: String,
+    /// How the command ends with it.
+    pub(super) exit: Exit,
+    /// The report that the text is of.
+    pub(super) report: R,
+}
+
+/// How often a command asks, and in which form it answers.
+pub(super) struct Pace {
+    /// Once, or again and again.
+    pub(super) watch: WatchArgs,
+    /// The form of the answers.
+    pub(super) form: Form,
+}
+
+/// Gathers, and shows what `assess` makes of it; with `--watch` again and again, until the program is interrupted.
+pub(super) async fn read<R: Serialize>(
+    mut context: Context,
+    ui: &Ui,
+    profile: &Profile,
+    request: &Request,
+    pace: Pace,
+    assess: impl Fn(&Gathered) -> Result<Answer<R>, Error>,
+) -> Result<Exit, Error> {
+    let ask = async |context: &Context| {
+        let _progress =
+            ui.progress("asking the cluster, the chart repository and the registries …");
+        Box::pin(gather::gather(context, ui, profile, request)).await
+    };
+    let Some(interval) = pace.watch.interval() else {
+        let gathered = ask(&context).await?;
+        for note in &gathered.notes {
+            ui.note(note);
+        }
+        let answer = assess(&gathered)?;
+        ui.answer(&answer.text)?;
+        return Ok(answer.exit);
+    };
+    let mut rounds = Rounds::new(pace.form);
+    let mut refused = false;
+    loop {
+        let outcome = async {
+            context.renew(refused).await?;
+            let gathered = ask(&context).await?;
+            let answer = assess(&gathered)?;
+            let text = noted(pace.form, &gathered.notes, answer.text);
+            Round::answered(text, &answer.report)
+        };
+        let round = outcome.await.unwrap_or_else(Round::Failed);
+        let was_refused = std::mem::replace(&mut refused, round.is_unauthorized());
+        // Once at once with new credentials, then at the pace of the rest.
+        if !refused || was_refused {
+            rounds.show(ui, round, context.now)?;
+            tokio::time::sleep(interval).await;
+        }
+    }
+}
+
+/// What is worth knowing of the way to an answer stands above it, where people read it.
+fn noted(form: Form, notes: &[String], text: String) -> String {
+    match form {
+        Form::Screen if !notes.is_empty() => {
+            let notes: Vec<String> = notes.iter().map(|note| harmless(note)).collect();
+            format!("{}\n{text}", notes.join("\n"))
+        }
+        Form::Screen | Form::Documents(_) => text,
+    }
+}
+
+/// Takes out of the report what is not to be shown, and answers the exit code.
+pub(super) fn choose(report: &mut impl Report, args: &FindingArgs) -> Exit {
+    report.ignore(&args.ignore);
+    // What is too mild to be shown still counts.
+    let failed = report.meets(&args.fail_on);
+    if let Some(least) = args.severity {
+        report.keep_from(least);
+    }
+    let summary = report.summary();
+    if failed || (args.exit_code && summary.is_behind()) {
+        Exit::Behind
+    } else if args.exit_code && summary.is_incomplete() {
+        Exit::Incomplete
+    } else {
+        Exit::Done
+    }
+}
+
+/// Whose rights are printed, and where they hold.
+pub(super) struct Subject<'a> {
+    /// The name of the roles.
+    pub(super) name: &'static str,
+    /// The namespace of the releases; `None` for all namespaces.
+    pub(super) namespace: Option<&'a Namespace>,
+}
+
+/// `--print-rbac`: the rights that a question needs.
+pub(super) fn print_rights(
+    asker: &Asker,
+    ui: &Ui,
+    question: &Question,
+    source: &SourceArgs,
+    subject: &Subject<'_>,
+) -> Result<Exit, Error> {
+    let profile = Profile::client()?;
+    let records = Records {
+        resource: asker.storage.resource(),
+        pull_secrets: source.use_pull_secrets,
+    };
+    let rights = rights::needed(question, &profile, records);
+    let subject = render::rights::Subject {
+        name: subject.name,
+        namespace: subject.namespace,
+        further: &profile.further_namespaces,
+    };
+    ui.answer(&render::rights::roles(&rights, &subject))?;
+    Ok(Exit::Done)
+}
