@@ -1,14 +1,17 @@
 //! Judgement: observed facts in, a report out. Total and deterministic; one judge a file.
 
 mod automation;
+mod breakers;
 mod chart;
 mod digest;
 mod knowledge;
 mod listing;
+mod needs;
 mod ownership;
 mod release;
 pub mod source;
 mod storage;
+mod workloads;
 
 use std::collections::BTreeSet;
 
@@ -28,6 +31,7 @@ pub use chart::wanted_details;
 pub use digest::{
     PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_tag_lists, wanted_tags,
 };
+pub use needs::needs_api;
 
 /// What to judge; by default nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -138,6 +142,8 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
         }
         if case.question.chart && !release::is_gone(head.status) {
             findings.extend(knowledge::judge(case, current));
+            findings.extend(needs::judge(case, current));
+            findings.extend(workloads::judge(case, current));
         }
         if let Some((owner, found)) = ownership::judge(case, current) {
             report.managed_by = Some(owner);
