@@ -8,6 +8,7 @@ macro_rules! line {
 }
 
 pub(crate) mod explain;
+mod itself;
 mod layout;
 pub(crate) mod markdown;
 pub(crate) mod name;

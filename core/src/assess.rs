@@ -163,7 +163,8 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             && !release::is_gone(head.status)
             && case.profile.kinship(current) == Kinship::Ours
         {
-            let (automation, found) = automation::judge(case, current);
+            let (mut automation, found) = automation::judge(case, current);
+            breakers::hold_back(&mut automation.auto_upgrade, case, current, &report);
             report.automation = Some(automation);
             findings.extend(found);
         }

@@ -5,6 +5,7 @@ use crate::advice::Extra;
 use crate::finding::{Code, Finding};
 use crate::profile::{Breaker, Effect, Fact, Kinship, Look};
 use crate::release::{ApplyMethod, Release};
+use crate::report::{AutomationState, ChartState, JobReport, ReleaseReport};
 use crate::snapshot::{Evidence, RepositoryRef};
 use crate::time::counted;
 use crate::version::Version;
@@ -51,6 +52,36 @@ pub(super) fn judge<'facts>(
         }
     }
     upgrade
+}
+
+/// A job whose next upgrade is known to fail runs without success, however well it looks. It sets no values, and is of a Helm that applies on
+/// the client.
+pub(super) fn hold_back(
+    job: &mut JobReport,
+    case: &Case<'_>,
+    release: &Release,
+    report: &ReleaseReport,
+) {
+    let Some(chart) = &report.chart else { return };
+    let Some(to) = chart
+        .latest
+        .as_ref()
+        .filter(|_| chart.state == ChartState::Behind && job.state == AutomationState::Ok)
+    else {
+        return;
+    };
+    let upgrade = judge(case, release, to);
+    if upgrade
+        .blocks
+        .iter()
+        .any(|breaker| breaker.flags.is_empty())
+    {
+        job.state = AutomationState::Stalled;
+        job.detail = Some(format!(
+            "the upgrade to {to} is known to fail ({})",
+            Code::UpgradeBlocked
+        ));
+    }
 }
 
 /// Whether a fact of the cluster holds; `None` if that is not known.

@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::assess::tests::{healthy, judge_chart, with_defaults};
+use crate::assess::{Question, outdated};
 use crate::finding::{Finding, Severity};
 use crate::index::{ChartChanges, ChartIndex, ChartVersion};
 use crate::name::ChartName;
+use crate::profile::Profile;
 use crate::release::ApplyMethod;
+use crate::report::AutomationState;
 use crate::snapshot::{Evidence, ObservedChart, Snapshot};
 use crate::version::Version;
 
@@ -69,188 +72,181 @@ fn advice(snapshot: &Snapshot) -> Vec<String> {
     all(snapshot, "chart-behind").remove(0).advice
 }
 
+/// From, to, the user's values as JSON, and the breaker that they meet.
+const CASES: &[(&str, &str, &str, Option<&str>)] = &[
+    (
+        "1.0.1",
+        "1.0.2",
+        r#"{"storageClass": {"create": true}}"#,
+        Some("claims-change-class"),
+    ),
+    (
+        "1.0.2",
+        "1.0.8",
+        r#"{"storageClass": {"create": true}}"#,
+        None,
+    ),
+    (
+        "1.0.2",
+        "1.0.8",
+        r#"{"hostPath": {"enabled": true}}"#,
+        Some("volumes-change-path"),
+    ),
+    (
+        "1.0.0",
+        "1.0.3",
+        r#"{"hostPath": {"enabled": true}}"#,
+        Some("volumes-start-empty"),
+    ),
+    (
+        "1.9.28",
+        "1.9.51",
+        r#"{"hostPath": {"enabled": true}}"#,
+        Some("claims-change-access"),
+    ),
+    (
+        "1.9.28",
+        "1.9.51",
+        r#"{"hostPath": {"enabled": true}, "pvcAccessMode": "ReadWriteMany"}"#,
+        None,
+    ),
+    (
+        "1.9.29",
+        "1.9.51",
+        r#"{"hostPath": {"enabled": true}}"#,
+        None,
+    ),
+    (
+        "1.0.3",
+        "1.9.51",
+        r#"{"clientId": "<CLIENT_ID>"}"#,
+        Some("client-id-placeholder"),
+    ),
+    (
+        "1.0.3",
+        "1.9.51",
+        r#"{"clientPassword": "<CLIENT_PASSWORD>"}"#,
+        Some("client-password-placeholder"),
+    ),
+    ("1.0.3", "1.9.51", r#"{"clientPassword": "hunter2"}"#, None),
+    (
+        "1.0.3",
+        "1.0.8",
+        r#"{"networkPolicy": {"training": {"clusterCidrs": []}}}"#,
+        Some("cluster-networks"),
+    ),
+    (
+        "1.0.1",
+        "1.0.3",
+        r#"{"dockerRegistry": {"server": "https://example.com"}}"#,
+        Some("pull-secret-dropped"),
+    ),
+    (
+        "1.5.1",
+        "1.6.0",
+        r#"{"env": {"HTTP_PROXY": "http://proxy"}}"#,
+        Some("http-proxy-lost"),
+    ),
+    (
+        "1.5.1",
+        "1.6.0",
+        r#"{"env": {"HTTPS_PROXY": "http://proxy"}}"#,
+        Some("https-proxy-lost"),
+    ),
+    (
+        "1.5.1",
+        "1.6.1",
+        r#"{"env": {"HTTP_PROXY": "http://proxy"}}"#,
+        None,
+    ),
+    (
+        "1.8.5",
+        "1.9.9",
+        r#"{"podTokenTtlSeconds": "604800"}"#,
+        Some("token-lifetime"),
+    ),
+    ("1.8.5", "1.9.9", r#"{"podTokenTtlSeconds": 604800}"#, None),
+    (
+        "1.8.5",
+        "1.9.9",
+        r#"{"egressReachabilityCheck": {"enabled": "true"}}"#,
+        Some("reachability-check"),
+    ),
+    (
+        "1.8.5",
+        "1.9.9",
+        r#"{"credmgrPassword": "with-dash"}"#,
+        Some("manager-password"),
+    ),
+    (
+        "1.9.12",
+        "1.9.15",
+        r#"{"perDatasetPvcs": true, "clusterScope": false}"#,
+        Some("dataset-claims"),
+    ),
+    (
+        "1.9.12",
+        "1.9.15",
+        r#"{"perDatasetPvcs": true, "clusterScope": true}"#,
+        None,
+    ),
+    (
+        "1.9.28",
+        "1.9.40",
+        r#"{"env": {"CLIENT_ENV": "canary"}}"#,
+        Some("channel-names"),
+    ),
+    (
+        "1.9.28",
+        "1.9.40",
+        r#"{"env": {"CLIENT_ENV": "staging"}}"#,
+        None,
+    ),
+    (
+        "1.9.40",
+        "1.9.44",
+        r#"{"gpu": {"devicePlugin": {"enabled": true, "vendor": "intel"}}}"#,
+        Some("gpu-vendor"),
+    ),
+    (
+        "1.9.40",
+        "1.9.44",
+        r#"{"gpu": {"devicePlugin": {"enabled": true}}}"#,
+        Some("gpu-vendor-unset"),
+    ),
+    (
+        "1.9.40",
+        "1.9.44",
+        r#"{"gpu": {"devicePlugin": {"enabled": true, "vendor": "amd"}}}"#,
+        None,
+    ),
+    (
+        "1.9.47",
+        "1.9.51",
+        r#"{"dockerRegistry": {"create": true, "existingSecret": "mine"}}"#,
+        Some("pull-secret-twice"),
+    ),
+    (
+        "1.9.47",
+        "1.9.51",
+        r#"{"env": {"RESOURCE_PROVENANCE": "me"}}"#,
+        Some("resource-provenance"),
+    ),
+    (
+        "1.9.47",
+        "1.9.51",
+        r#"{"images": {"jobsManager": {"digest": "sha256:1"}}}"#,
+        None,
+    ),
+];
+
 #[test]
 fn each_breaker_is_judged_by_versions_and_values() {
-    let digest = "sha256:1";
-    for (from, to, values, expected) in [
-        (
-            "1.0.1",
-            "1.0.2",
-            json!({"storageClass": {"create": true}}),
-            Some("claims-change-class"),
-        ),
-        (
-            "1.0.2",
-            "1.0.8",
-            json!({"storageClass": {"create": true}}),
-            None,
-        ),
-        (
-            "1.0.2",
-            "1.0.8",
-            json!({"hostPath": {"enabled": true}}),
-            Some("volumes-change-path"),
-        ),
-        (
-            "1.0.0",
-            "1.0.3",
-            json!({"hostPath": {"enabled": true}}),
-            Some("volumes-start-empty"),
-        ),
-        (
-            "1.9.28",
-            "1.9.51",
-            json!({"hostPath": {"enabled": true}}),
-            Some("claims-change-access"),
-        ),
-        (
-            "1.9.28",
-            "1.9.51",
-            json!({"hostPath": {"enabled": true}, "pvcAccessMode": "ReadWriteMany"}),
-            None,
-        ),
-        (
-            "1.9.29",
-            "1.9.51",
-            json!({"hostPath": {"enabled": true}}),
-            None,
-        ),
-        (
-            "1.0.3",
-            "1.9.51",
-            json!({"clientId": "<CLIENT_ID>"}),
-            Some("client-id-placeholder"),
-        ),
-        (
-            "1.0.3",
-            "1.9.51",
-            json!({"clientPassword": "<CLIENT_PASSWORD>"}),
-            Some("client-password-placeholder"),
-        ),
-        (
-            "1.0.3",
-            "1.9.51",
-            json!({"clientPassword": "hunter2"}),
-            None,
-        ),
-        (
-            "1.0.3",
-            "1.0.8",
-            json!({"networkPolicy": {"training": {"clusterCidrs": []}}}),
-            Some("cluster-networks"),
-        ),
-        (
-            "1.0.1",
-            "1.0.3",
-            json!({"dockerRegistry": {"server": "https://example.com"}}),
-            Some("pull-secret-dropped"),
-        ),
-        (
-            "1.5.1",
-            "1.6.0",
-            json!({"env": {"HTTP_PROXY": "http://proxy"}}),
-            Some("http-proxy-lost"),
-        ),
-        (
-            "1.5.1",
-            "1.6.0",
-            json!({"env": {"HTTPS_PROXY": "http://proxy"}}),
-            Some("https-proxy-lost"),
-        ),
-        (
-            "1.5.1",
-            "1.6.1",
-            json!({"env": {"HTTP_PROXY": "http://proxy"}}),
-            None,
-        ),
-        (
-            "1.8.5",
-            "1.9.9",
-            json!({"podTokenTtlSeconds": "604800"}),
-            Some("token-lifetime"),
-        ),
-        (
-            "1.8.5",
-            "1.9.9",
-            json!({"podTokenTtlSeconds": 604_800}),
-            None,
-        ),
-        (
-            "1.8.5",
-            "1.9.9",
-            json!({"egressReachabilityCheck": {"enabled": "true"}}),
-            Some("reachability-check"),
-        ),
-        (
-            "1.8.5",
-            "1.9.9",
-            json!({"credmgrPassword": "with-dash"}),
-            Some("manager-password"),
-        ),
-        (
-            "1.9.12",
-            "1.9.15",
-            json!({"perDatasetPvcs": true, "clusterScope": false}),
-            Some("dataset-claims"),
-        ),
-        (
-            "1.9.12",
-            "1.9.15",
-            json!({"perDatasetPvcs": true, "clusterScope": true}),
-            None,
-        ),
-        (
-            "1.9.28",
-            "1.9.40",
-            json!({"env": {"CLIENT_ENV": "canary"}}),
-            Some("channel-names"),
-        ),
-        (
-            "1.9.28",
-            "1.9.40",
-            json!({"env": {"CLIENT_ENV": "staging"}}),
-            None,
-        ),
-        ("1.9.28", "1.9.40", json!({}), None),
-        (
-            "1.9.40",
-            "1.9.44",
-            json!({"gpu": {"devicePlugin": {"enabled": true, "vendor": "intel"}}}),
-            Some("gpu-vendor"),
-        ),
-        (
-            "1.9.40",
-            "1.9.44",
-            json!({"gpu": {"devicePlugin": {"enabled": true}}}),
-            Some("gpu-vendor-unset"),
-        ),
-        (
-            "1.9.40",
-            "1.9.44",
-            json!({"gpu": {"devicePlugin": {"enabled": true, "vendor": "amd"}}}),
-            None,
-        ),
-        (
-            "1.9.47",
-            "1.9.51",
-            json!({"dockerRegistry": {"create": true, "existingSecret": "mine"}}),
-            Some("pull-secret-twice"),
-        ),
-        (
-            "1.9.47",
-            "1.9.51",
-            json!({"env": {"RESOURCE_PROVENANCE": "me"}}),
-            Some("resource-provenance"),
-        ),
-        (
-            "1.9.47",
-            "1.9.51",
-            json!({"images": {"jobsManager": {"digest": digest}}}),
-            None,
-        ),
-    ] {
+    for (from, to, values, expected) in CASES {
+        let values = serde_json::from_str(values).unwrap();
         let found = blocks(&between(from, to, &json!({}), &values));
-        assert_eq!(found, Vec::from_iter(expected), "{from} to {to}: {values}");
+        let expected: Vec<&str> = expected.iter().copied().collect();
+        assert_eq!(found, expected, "{from} to {to}: {values}");
     }
 }
 
@@ -392,4 +388,23 @@ fn a_prerelease_that_the_updater_ranks_above_its_version_is_stuck() {
         "not there yet"
     );
     assert!(!stuck("1.9.60", &["1.9.61", "1.9.60"]));
+}
+
+#[test]
+fn an_updater_whose_upgrade_is_known_to_fail_is_not_said_to_be_well() {
+    let job = |values: &Value| {
+        let question = Question {
+            chart: true,
+            automation: true,
+            ..Question::default()
+        };
+        let snapshot = between("1.9.28", "1.9.51", &json!({}), values);
+        let report = outdated(&snapshot, &Profile::client().unwrap(), &question);
+        let automation = report.releases[0].automation.clone().unwrap();
+        automation.auto_upgrade
+    };
+    assert_eq!(job(&json!({})).state, AutomationState::Ok);
+    let held = job(&json!({"hostPath": {"enabled": true}}));
+    assert_eq!(held.state, AutomationState::Stalled);
+    assert!(held.detail.unwrap().contains("known to fail"));
 }

@@ -129,3 +129,6 @@ fn pods<'a>(
         })
         .flat_map(|(pods, container)| pods.into_iter().map(move |pod| (pod, container)))
 }
+
+#[cfg(test)]
+mod tests;
