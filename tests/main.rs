@@ -31,3 +31,4 @@ mod registry_credentials;
 mod registry_requests;
 mod storage;
 mod support;
+mod traps;
