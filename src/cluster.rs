@@ -23,7 +23,7 @@ use flate2::bufread::GzDecoder;
 use http::StatusCode;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::{Instant, timeout_at};
 use tracebloc_core::name::Namespace;
 use tracebloc_core::version::Version;
@@ -198,6 +198,17 @@ impl Cluster {
             )
             .await?;
         Ok(namespace.metadata.uid)
+    }
+
+    /// Whether the cluster serves an API group, which every user may ask.
+    pub(crate) async fn has_api(&self, group: &str) -> Result<bool, ClusterError> {
+        let path = format!("/apis/{group}");
+        let asked = format!("the API group {group}");
+        match self.get::<IgnoredAny>(&path, None, "get", &asked).await {
+            Ok(_) => Ok(true),
+            Err(ClusterError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether a namespace exists.

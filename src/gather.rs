@@ -3,6 +3,7 @@
 
 mod automation;
 mod charts;
+mod needs;
 mod published;
 mod pull_secrets;
 mod scope;
@@ -147,12 +148,15 @@ pub(crate) async fn gather(
         .map(|directory| Cache::at(directory, context.now));
     let charts = Charts::new(http, &registry, cache, context.repositories(), context.now);
     let kubernetes = snapshot.kubernetes.known().cloned();
-    let ((), answers) = join(
+    let needs = needs::wanted(&snapshot, profile, &request.question);
+    let ((), answers, has_needed_api) = join3(
         surround(&cluster, &registry, ui, profile, request, &mut snapshot),
         charts::ask(&charts, &wanted, &request.question, kubernetes.as_ref()),
+        needs::ask(&cluster, needs),
     )
     .await;
     charts::settle(&mut snapshot, answers);
+    snapshot.has_needed_api = has_needed_api;
     if request.question.chart && !request.scope.names_releases() {
         notes.extend(charts::leave_out(&mut snapshot, profile));
     }

@@ -9,6 +9,7 @@ macro_rules! line {
 
 pub(crate) mod explain;
 mod grid;
+mod itself;
 mod layout;
 pub(crate) mod markdown;
 pub(crate) mod name;

@@ -110,25 +110,6 @@ fn versions_that_do_not_fit_are_passed_over_with_their_reason() {
 }
 
 #[test]
-fn a_version_newer_than_any_published_is_ahead() {
-    let tenant = installed("chart-ahead", "1.9.51");
-    tenant.repository().remove("client", "1.9.51");
-    let report = outdated(&tenant, &["--only", "chart"]);
-    assert_eq!(report["releases"][0]["chart"]["state"], "ahead");
-    assert!(codes(&report).contains(&"chart-ahead"));
-    assert_eq!(report["summary"]["chartsBehind"], 0);
-}
-
-#[test]
-fn a_version_pruned_from_the_index_is_still_behind() {
-    let tenant = installed("chart-pruned", "1.9.40");
-    tenant.repository().remove("client", "1.9.40");
-    let report = outdated(&tenant, &["--only", "chart"]);
-    assert_eq!(report["releases"][0]["chart"]["state"], "behind");
-    assert!(codes(&report).contains(&"chart-version-unlisted"));
-}
-
-#[test]
 fn a_legacy_chart_is_replaced_and_its_data_is_warned_of() {
     let tenant = tenant("chart-legacy");
     let legacy = Install {
@@ -154,66 +135,6 @@ fn a_legacy_chart_is_replaced_and_its_data_is_warned_of() {
         "{finding}"
     );
     assert_eq!(report["summary"]["chartsBehind"], 1);
-}
-
-#[test]
-fn a_failed_upgrade_leaves_a_mixture() {
-    let tenant = installed("chart-failed", "1.9.28");
-    let broken = Chart::sample("client-1.9.51", &tenant.registry_path())
-        .unwrap()
-        .with_version("1.9.52")
-        .unwrap()
-        .with_file(
-            "templates/broken.yaml",
-            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: Not_A_Name\n",
-        )
-        .unwrap();
-    tenant.repository().publish(broken);
-    let upgrade = tenant
-        .upgrade(&Install::client("chart-failed", "1.9.52"))
-        .unwrap();
-    assert!(!upgrade.is_success(), "{upgrade}");
-    let report = outdated(&tenant, &["--only", "chart"]);
-    let release = &report["releases"][0];
-    assert_eq!(release["status"], "failed", "{report:#}");
-    assert_eq!(release["chart"]["state"], "mixed");
-    assert_eq!(release["chart"]["current"], "1.9.28");
-    assert_eq!(release["chart"]["attempted"], "1.9.52");
-    let finding = finding(&report, "release-failed");
-    assert!(
-        finding["message"].as_str().unwrap().contains("revision 1"),
-        "{finding}"
-    );
-    assert_eq!(finding["severity"], "danger");
-}
-
-/// The present time, as Helm writes it.
-fn now() -> String {
-    jiff::Timestamp::now().to_string()
-}
-
-#[test]
-fn an_operation_that_was_killed_holds_the_release() {
-    let tenant = installed("chart-pending", "1.9.28");
-    crate::support::hang(&tenant, "chart-pending", &now());
-    let report = outdated(&tenant, &["--only", "chart"]);
-    assert_eq!(
-        report["releases"][0]["status"], "pending-upgrade",
-        "{report:#}"
-    );
-    let pending = finding(&report, "release-pending");
-    assert!(
-        pending["advice"][0]
-            .as_str()
-            .unwrap()
-            .starts_with("helm history chart-pending"),
-        "{pending}"
-    );
-    // Helm would refuse the upgrade, so that it is not advised.
-    assert_eq!(
-        finding(&report, "chart-behind")["advice"],
-        serde_json::json!([])
-    );
 }
 
 #[test]

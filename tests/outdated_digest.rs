@@ -1,34 +1,9 @@
 //! Digest drift: what pods run against what their tags point to.
 
 use serde_json::{Value, json};
-use tracebloc_bed::image::{Image, Platform};
-use tracebloc_bed::{Install, Tenant};
+use tracebloc_bed::Install;
 
 use crate::support::{codes, finding, image, install, installed, outdated, tenant};
-
-/// Pretends that the pods of a workload run this content: what a kubelet reports is a field of the pod's status.
-fn runs(tenant: &Tenant<'_>, pod_prefix: &str, container: &str, image_id: &str) {
-    let api = tenant.bed().cluster().api();
-    for pod in tenant.pods().unwrap() {
-        let name = pod["metadata"]["name"].as_str().unwrap();
-        if !name.starts_with(pod_prefix) {
-            continue;
-        }
-        let mut statuses = pod["status"]["containerStatuses"].clone();
-        for status in statuses.as_array_mut().unwrap() {
-            if status["name"] == container {
-                status["imageID"] = json!(image_id);
-            }
-        }
-        let path = format!(
-            "/api/v1/namespaces/{}/pods/{name}/status",
-            tenant.namespace()
-        );
-        let change = json!({"status": {"containerStatuses": statuses}});
-        api.patch(&path, tracebloc_bed::api::Patch::Merge, &change)
-            .unwrap();
-    }
-}
 
 fn states(report: &Value) -> Vec<(&str, &str)> {
     report["releases"][0]["images"]
@@ -145,134 +120,6 @@ fn one_head_is_sent_for_each_tag_and_nothing_more_while_nothing_moved() {
 }
 
 #[test]
-fn platform_children_of_the_index_are_the_same_content() {
-    let tenant = installed("digest-child", "1.9.28");
-    let published = tenant
-        .move_tag("tracebloc/pods-monitor", "prod", "two")
-        .unwrap();
-    let amd64 = &published.children[&Platform::linux("amd64")];
-    let arm64 = &published.children[&Platform::linux("arm64")];
-    let repository = format!("{}/tracebloc/pods-monitor", tenant.registry_path());
-    let state = |image_id: &str| {
-        runs(
-            &tenant,
-            "digest-child-jobs-manager",
-            "pods-monitor-container",
-            image_id,
-        );
-        let report = outdated(&tenant, &["--only", "digest"]);
-        image(&report, "pods-monitor")["state"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
-    assert_eq!(
-        state(&format!("{repository}@{}", amd64.manifest)),
-        "current"
-    );
-    assert_eq!(
-        state(&format!(
-            "docker-pullable://{repository}@{}",
-            published.digest
-        )),
-        "current"
-    );
-    assert_eq!(
-        state(&amd64.config),
-        "current",
-        "a configuration digest, as images loaded from an archive have"
-    );
-    assert_eq!(
-        state(&format!("{repository}@{}", arm64.manifest)),
-        "behind",
-        "another platform's image"
-    );
-    assert_eq!(
-        state(&format!("{repository}@sha256:{}", "0".repeat(64))),
-        "behind",
-        "gone from the registry"
-    );
-}
-
-#[test]
-fn a_re_pushed_index_with_the_same_image_is_current() {
-    let tenant = installed("digest-index", "1.9.28");
-    let image_of = |annotation: &str| {
-        Image::new("tracebloc/pods-monitor one").index_annotation("build", annotation)
-    };
-    let again = tenant
-        .publish("tracebloc/pods-monitor", "prod", &image_of("2"))
-        .unwrap();
-    let report = outdated(&tenant, &["--only", "digest"]);
-    let image = image(&report, "pods-monitor");
-    assert_eq!(image["digest"]["published"], again.digest.as_str());
-    assert_ne!(
-        image["digest"]["running"][0]["digest"],
-        again.digest.as_str()
-    );
-    assert_eq!(image["state"], "current", "{image:#}");
-}
-
-#[test]
-fn pods_that_could_not_pull_are_unknown_and_never_current() {
-    let tenant = tenant("digest-pull");
-    let registry = tenant.bed().registry();
-    install(&tenant, &Install::client("digest-pull", "1.9.28"));
-    let digest = registry
-        .digest(
-            &format!("{}/tracebloc/pods-monitor", tenant.namespace()),
-            "prod",
-        )
-        .unwrap()
-        .unwrap();
-    registry
-        .delete_manifest(
-            &format!("{}/tracebloc/pods-monitor", tenant.namespace()),
-            &digest,
-        )
-        .unwrap();
-    tenant
-        .kubectl(&["delete", "pods", "--all", "--wait=true"])
-        .unwrap()
-        .success()
-        .unwrap();
-    let waits = || {
-        let pods = tenant.pods().unwrap();
-        pods.iter().any(|pod| {
-            pod["status"]["containerStatuses"]
-                .to_string()
-                .contains("ImagePull")
-                || pod["status"]["containerStatuses"]
-                    .to_string()
-                    .contains("ErrImagePull")
-        })
-    };
-    tracebloc_bed::wait_until(
-        std::time::Duration::from_secs(60),
-        "a pod cannot pull",
-        || {
-            Ok(if waits() {
-                Ok(())
-            } else {
-                Err("no such pod".to_owned())
-            })
-        },
-    )
-    .unwrap();
-    let report = outdated(&tenant, &["--only", "digest"]);
-    let image = image(&report, "pods-monitor");
-    assert_eq!(image["state"], "unknown", "{image:#}");
-    assert!(
-        image["unknown"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("Pull"),
-        "{image:#}"
-    );
-    assert!(codes(&report).contains(&"digest-unknown"));
-}
-
-#[test]
 fn replicas_that_differ_are_skewed() {
     let tenant = installed("digest-skew", "1.9.28");
     tenant
@@ -297,60 +144,6 @@ fn replicas_that_differ_are_skewed() {
         (&json!(2), &json!(1))
     );
     assert!(codes(&report).contains(&"digest-skewed"));
-}
-
-#[test]
-fn a_record_that_lies_is_said() {
-    let tenant = installed("digest-lies", "1.9.40");
-    let moved = tenant
-        .move_tag("tracebloc/jobs-manager", "prod", "two")
-        .unwrap();
-    let record = format!(
-        "tracebloc.io/last-refreshed-jobs-manager-digest={}",
-        moved.digest
-    );
-    tenant
-        .kubectl(&["annotate", "deployment/digest-lies-jobs-manager", &record])
-        .unwrap()
-        .success()
-        .unwrap();
-    let report = outdated(&tenant, &["--only", "digest"]);
-    let image = image(&report, "jobs-manager");
-    assert_eq!(image["digest"]["recorded"], moved.digest.as_str());
-    assert_eq!(image["state"], "behind");
-    assert!(codes(&report).contains(&"record-lies"), "{report:#}");
-}
-
-#[test]
-fn a_pinned_image_is_told_and_does_not_count_as_behind() {
-    let tenant = tenant("digest-pinned");
-    let registry = tenant.bed().registry();
-    let digest = registry
-        .digest(
-            &format!("{}/tracebloc/jobs-manager", tenant.namespace()),
-            "prod",
-        )
-        .unwrap()
-        .unwrap();
-    let pinned = Install::client("digest-pinned", "1.9.40")
-        .set(format!("images.jobsManager.digest={digest}"));
-    install(&tenant, &pinned);
-    tenant
-        .move_tag("tracebloc/jobs-manager", "prod", "two")
-        .unwrap();
-    let report = outdated(&tenant, &["--only", "digest"]);
-    let image = image(&report, "jobs-manager");
-    assert_eq!(image["digest"]["pinned"], digest.as_str(), "{image:#}");
-    assert_eq!(image["state"], "behind");
-    assert!(
-        image["flags"]
-            .as_array()
-            .unwrap()
-            .contains(&json!("pinned")),
-        "{image:#}"
-    );
-    assert!(codes(&report).contains(&"digest-pinned"));
-    assert_eq!(report["summary"]["digestsBehind"], 0);
 }
 
 #[test]

@@ -9,6 +9,15 @@ use crate::snapshot::{ContextFacts, RepositoryRef};
 use crate::version::Version;
 use crate::workload::WorkloadId;
 
+/// A word more at the end of a command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extra<'text> {
+    /// A flag that stands for itself.
+    Flag(&'text str),
+    /// A flag with its value.
+    Option(&'text str, &'text str),
+}
+
 /// Builds command lines that lead to the cluster that was asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Advisor<'facts> {
@@ -29,7 +38,19 @@ impl<'facts> Advisor<'facts> {
         repository: &RepositoryRef,
         to: &Version,
     ) -> Vec<String> {
-        self.helm_upgrade(release, chart, repository, &to.to_string(), None)
+        self.upgrade_with(release, chart, repository, to, &[])
+    }
+
+    /// The same with more words at its end.
+    pub fn upgrade_with(
+        self,
+        release: &ReleaseId,
+        chart: &str,
+        repository: &RepositoryRef,
+        to: &Version,
+        extras: &[Extra<'_>],
+    ) -> Vec<String> {
+        self.helm_upgrade(release, chart, repository, &to.to_string(), extras)
     }
 
     /// Sets one value of a release and keeps everything else: the version, and the user's other values over the chart's defaults. The flag is
@@ -42,7 +63,9 @@ impl<'facts> Advisor<'facts> {
         version: &str,
         change: (&str, &str),
     ) -> Vec<String> {
-        self.helm_upgrade(release, chart, repository, version, Some(change))
+        let (flag, assignment) = change;
+        let extras = [Extra::Option(flag, assignment)];
+        self.helm_upgrade(release, chart, repository, version, &extras)
     }
 
     fn helm_upgrade(
@@ -51,7 +74,7 @@ impl<'facts> Advisor<'facts> {
         chart: &str,
         repository: &RepositoryRef,
         version: &str,
-        change: Option<(&str, &str)>,
+        extras: &[Extra<'_>],
     ) -> Vec<String> {
         let mut lines = Vec::new();
         let mut line = CommandLine::new("helm upgrade");
@@ -78,8 +101,11 @@ impl<'facts> Advisor<'facts> {
         }
         line.option("--version", version);
         line.flag("--reset-then-reuse-values");
-        if let Some((flag, assignment)) = change {
-            line.option(flag, assignment);
+        for extra in extras {
+            match extra {
+                Extra::Flag(name) => line.flag(name),
+                Extra::Option(name, value) => line.option(name, value),
+            }
         }
         lines.push(self.helm(line, &release.namespace));
         lines
@@ -188,6 +214,28 @@ impl<'facts> Advisor<'facts> {
         let mut line = CommandLine::new("kubectl get persistentvolumeclaims");
         line.option("--output", "wide");
         self.kubectl(line, Some(namespace))
+    }
+
+    /// Asks the cluster what it has of an API group, which anybody may ask.
+    pub fn api_resources(self, group: &str) -> String {
+        let mut line = CommandLine::new("kubectl api-resources");
+        line.option("--api-group", group);
+        self.kubectl(line, None)
+    }
+
+    /// Lists the nodes with their architectures.
+    pub fn nodes(self) -> String {
+        let mut line = CommandLine::new("kubectl get nodes");
+        line.option("--label-columns", "kubernetes.io/arch");
+        self.kubectl(line, None)
+    }
+
+    /// Sets how many pods a workload has.
+    pub fn scale(self, workload: &WorkloadId, replicas: u32) -> String {
+        let mut line = CommandLine::new("kubectl scale");
+        line.word(&workload.to_string());
+        line.option("--replicas", &replicas.to_string());
+        self.kubectl(line, Some(&workload.namespace))
     }
 
     /// Shows the pods of a namespace.

@@ -1,15 +1,18 @@
 //! Judgement: observed facts in, a report out. Total and deterministic; one judge a file.
 
 mod automation;
+mod breakers;
 mod chart;
 mod digest;
 mod knowledge;
 mod listing;
+mod needs;
 mod ownership;
 mod release;
 pub mod source;
 mod status;
 mod storage;
+mod workloads;
 
 use std::collections::BTreeSet;
 
@@ -29,6 +32,7 @@ pub use chart::wanted_details;
 pub use digest::{
     PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_tag_lists, wanted_tags,
 };
+pub use needs::needs_api;
 pub use status::status;
 
 /// What to judge; by default nothing.
@@ -140,6 +144,8 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
         }
         if case.question.chart && !release::is_gone(head.status) {
             findings.extend(knowledge::judge(case, current));
+            findings.extend(needs::judge(case, current));
+            findings.extend(workloads::judge(case, current));
         }
         if let Some((owner, found)) = ownership::judge(case, current) {
             report.managed_by = Some(owner);
@@ -159,7 +165,8 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             && !release::is_gone(head.status)
             && case.profile.kinship(current) == Kinship::Ours
         {
-            let (automation, found) = automation::judge(case, current);
+            let (mut automation, found) = automation::judge(case, current);
+            breakers::hold_back(&mut automation.auto_upgrade, case, current, &report);
             report.automation = Some(automation);
             findings.extend(found);
         }

@@ -32,6 +32,9 @@ pub struct DeclaredClaim {
     /// True if uninstall leaves it: the annotation `helm.sh/resource-policy: keep`, here in the stored manifest. The live one says nothing
     /// about an uninstall (DOMAIN §8).
     pub kept: bool,
+    /// True if one node alone can mount it: `ReadWriteOnce` or `ReadWriteOncePod`, and no other access mode.
+    #[serde(default)]
+    pub one_node: bool,
 }
 
 /// A claim as the cluster holds it.

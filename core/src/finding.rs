@@ -94,6 +94,22 @@ codes! {
     ReleaseUninstalled = "release-uninstalled", Info;
     /// The record of the release could not be decoded.
     ReleaseUnreadable = "release-unreadable", Danger;
+    /// Something is known that makes the upgrade to the newest version fail, or harm the release, unless it is prepared.
+    UpgradeBlocked = "upgrade-blocked", Warning;
+    /// Something is to be known, or to be checked by hand, before the upgrade to the newest version.
+    UpgradeCaution = "upgrade-caution", Info;
+    /// The release runs a prerelease which the chart's own updater ranks above the version that it led to, so that it never moves.
+    RcStuck = "rc-stuck", Warning;
+    /// The cluster has not the API that a workload of the chart cannot do without.
+    MetricsApiMissing = "metrics-api-missing", Warning;
+    /// The published image has nothing for the platform of a node that runs it: pods that start anew there cannot pull it.
+    PlatformMissing = "platform-missing", Warning;
+    /// A workload has another number of replicas than the release says, and no autoscaler set it.
+    ReplicasDrift = "replicas-drift", Warning;
+    /// A workload rolls over while it holds a claim that one node alone can mount: a new pod elsewhere waits for ever.
+    RolloutDeadlock = "rollout-deadlock", Warning;
+    /// The job that follows moved tags may run for less time than its rollouts may take.
+    RefreshDeadline = "refresh-deadline", Warning;
     /// A newer version tag of an image is published than the one in force.
     ImageBehind = "image-behind", Info;
     /// It is not known which version tags of an image are published.

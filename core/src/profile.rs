@@ -1,14 +1,16 @@
 //! What we know of a chart, as data: a profile is YAML, so that another chart is another profile (DESIGN §1.7).
 
 mod automation;
+mod breaker;
 mod knowledge;
 
 use serde::Deserialize;
 
 pub use automation::{
-    Automation, Flap, Grant, ImageRefresh, MirrorRule, OwnJob, Rights, SkipStreak, Updater,
+    Automation, Deadline, Flap, Grant, ImageRefresh, MirrorRule, OwnJob, Rights, SkipStreak,
+    Updater,
 };
-
+pub use breaker::{ApiNeed, Breaker, Effect, Fact, Look, Span, Test};
 pub use knowledge::{Advisory, DefaultKey, HeldPin, OptOut};
 
 use crate::name::{ChartName, Namespace, ReleaseName};
@@ -47,6 +49,10 @@ pub struct Profile {
     pub automation: Automation,
     /// Faults of chart versions, and where they are fixed.
     pub advisories: Vec<Advisory>,
+    /// What to know before an upgrade.
+    pub breakers: Vec<Breaker>,
+    /// An API that a workload of the chart cannot do without.
+    pub needs: ApiNeed,
     /// Defaults by which a chart version is known.
     pub defaults: Vec<DefaultKey>,
     /// A pin that the chart itself holds on purpose.
@@ -240,6 +246,13 @@ mod tests {
             .collect();
         assert_eq!(names.len(), profile.images.len(), "image names are unique");
         assert!(!profile.replaces.contains(&profile.chart));
+        let breakers: std::collections::BTreeSet<&str> = profile
+            .breakers
+            .iter()
+            .map(|breaker| breaker.name.as_str())
+            .collect();
+        assert_eq!(breakers.len(), profile.breakers.len(), "and breakers' too");
+        assert!(names.contains(profile.needs.image.as_str()));
     }
 
     #[test]

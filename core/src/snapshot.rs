@@ -297,6 +297,9 @@ pub struct Snapshot {
     /// The cluster-wide rights of the charts' updaters; `None` where nothing gave reason to ask.
     #[serde(default)]
     pub grants: Option<Evidence<Grants>>,
+    /// Whether the cluster has the API that the profile's chart needs; `None` where nothing gave reason to ask.
+    #[serde(default)]
+    pub has_needed_api: Option<Evidence<bool>>,
     /// Claims and volumes; `None` where they were not asked for.
     #[serde(default)]
     pub storage: Option<StorageFacts>,
@@ -349,6 +352,7 @@ impl Snapshot {
             unlisted: Vec::new(),
             jobs: Vec::new(),
             grants: None,
+            has_needed_api: None,
             storage: None,
             nodes: BTreeMap::new(),
             charts: Vec::new(),

@@ -20,9 +20,45 @@ pub fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
+/// The seconds in a duration as Go writes it (`10m`, `1h30m`, `90s`); `None` for anything else, and for parts of seconds.
+pub fn go_seconds(text: &str) -> Option<u64> {
+    let mut rest = text;
+    let mut seconds = 0_u64;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let count: u64 = rest.get(..digits)?.parse().ok()?;
+        let unit = match rest.as_bytes().get(digits)? {
+            b'h' => 3_600,
+            b'm' => 60,
+            b's' => 1,
+            _ => return None,
+        };
+        seconds = seconds.checked_add(count.checked_mul(unit)?)?;
+        rest = rest.get(digits + 1..)?;
+    }
+    (!text.is_empty()).then_some(seconds)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_of_go_are_read_whole_or_not_at_all() {
+        for (text, expected) in [
+            ("10m", Some(600)),
+            ("1h30m", Some(5_400)),
+            ("90s", Some(90)),
+            ("", None),
+            ("10", None),
+            ("m", None),
+            ("500ms", None),
+            ("1.5h", None),
+            ("99999999999999999999h", None),
+        ] {
+            assert_eq!(go_seconds(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn ages_use_their_largest_unit() {

@@ -173,6 +173,21 @@ pub struct Workload {
     pub id: WorkloadId,
     /// Init containers first, in their order of running.
     pub containers: Vec<Container>,
+    /// How many pods it has, and how they give way to new ones.
+    #[serde(default)]
+    pub shape: Shape,
+}
+
+/// How many pods a workload has, and how they give way to new ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shape {
+    /// How many; `None` where it does not say, and for kinds that do not say it.
+    pub replicas: Option<u32>,
+    /// True for a Deployment that starts new pods before old ones end. Known of stored manifests only.
+    pub overlaps: bool,
+    /// The names of the claims that its pods mount. Known of stored manifests only.
+    pub claims: Vec<String>,
 }
 
 impl Workload {
@@ -199,6 +214,9 @@ pub struct LiveWorkload {
     /// When `kubectl rollout restart`, or a job that does the same, last restarted it.
     #[serde(default)]
     pub restarted_at: Option<Timestamp>,
+    /// True where an autoscaler wrote how many pods it has.
+    #[serde(default)]
+    pub autoscaled: bool,
     /// The marks of tools that look after it.
     #[serde(default)]
     pub marks: Marks,

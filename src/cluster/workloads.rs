@@ -8,7 +8,7 @@ use tracebloc_core::cronjob::CronFacts;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::ownership::{self, Marks};
 use tracebloc_core::workload::{
-    Container, LiveWorkload, Replicas, Rollout, Workload, WorkloadId, WorkloadKind,
+    Container, LiveWorkload, Replicas, Rollout, Shape, Workload, WorkloadId, WorkloadKind,
 };
 
 use super::list::Query;
@@ -46,6 +46,15 @@ struct Metadata {
 struct ManagedField {
     #[serde(default)]
     manager: String,
+    #[serde(default)]
+    subresource: String,
+}
+
+impl ManagedField {
+    /// True for the horizontal autoscaler, which writes through the subresource `scale` as part of the controller manager.
+    fn is_autoscaler(&self) -> bool {
+        self.subresource == "scale" && self.manager == "kube-controller-manager"
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -208,6 +217,10 @@ fn read(
         .containers
         .into_iter()
         .map(|object| container(object, false));
+    let autoscaled = metadata
+        .managed_fields
+        .iter()
+        .any(ManagedField::is_autoscaler);
     let marks = Marks {
         notes: metadata
             .labels
@@ -231,7 +244,12 @@ fn read(
                 name: metadata.name,
             },
             containers: init.chain(main).collect(),
+            shape: Shape {
+                replicas: spec.replicas.and_then(|count| u32::try_from(count).ok()),
+                ..Shape::default()
+            },
         },
+        autoscaled,
         records: metadata
             .annotations
             .into_iter()

@@ -7,9 +7,9 @@ use tracebloc_core::report::{OutdatedReport, Summary};
 use tracebloc_core::time::counted;
 
 use super::layout::Layout;
-use super::rows;
 use super::text::{cut, harmless, width_of, wrap};
 use super::{Detail, Look};
+use super::{itself, rows};
 
 /// Findings that the lines of the table tell already.
 const TOLD: [Code; 6] = [
@@ -43,6 +43,7 @@ pub(crate) fn table(report: &OutdatedReport, look: &Look) -> String {
     }
     layout.write(&mut text, look);
     if look.headers {
+        itself(&mut text, report, look);
         notes(&mut text, report, &layout, look);
         next(&mut text, report, look);
         summary(&mut text, report, look);
@@ -67,6 +68,17 @@ fn context_line(text: &mut String, report: &OutdatedReport, layout: &Layout, loo
             line!(text, "{line}\n  {faint}{server}{faint:#}");
         }
         Some(_) | None => line!(text, "{line}  {faint}{server}{faint:#}"),
+    }
+}
+
+/// Whether what is behind will be brought up to date without anybody.
+fn itself(text: &mut String, report: &OutdatedReport, look: &Look) {
+    let lines = itself::lines(report);
+    if !lines.is_empty() {
+        line!(text, "");
+    }
+    for line in lines.iter().flat_map(|whole| wrap(whole, look.width, "  ")) {
+        line!(text, "{line}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The chart's own jobs: whether what is behind will fix itself, and when; or since when not, and why.
 
+mod deadline;
 mod pace;
 mod refresh;
 mod upgrade;

@@ -1,6 +1,6 @@
 //! Chart drift: the installed version against what the repository publishes.
 
-use super::{Case, Prereleases, Question, unknown};
+use super::{Case, Prereleases, Question, breakers, unknown};
 use crate::finding::{Code, Finding};
 use crate::index::{ChartIndex, ChartVersion};
 use crate::profile::Kinship;
@@ -32,7 +32,12 @@ pub(super) fn judge(case: &Case<'_>, current: &Release) -> (ChartReport, Vec<Fin
             Ok((observed, index, version)) => {
                 report.repository = Some(observed.repository.url.clone());
                 report.observed_at = observed.observed_at;
-                compare(case, &mut report, &observed.repository, index, version)
+                compare(
+                    case,
+                    current,
+                    &mut report,
+                    (&observed.repository, index, version),
+                )
             }
             Err(reason) => {
                 report.repository = case
@@ -156,10 +161,9 @@ pub fn wanted_details(
 
 fn compare(
     case: &Case<'_>,
+    release: &Release,
     report: &mut ChartReport,
-    repository: &RepositoryRef,
-    index: &ChartIndex,
-    current: &Version,
+    (repository, index, current): (&RepositoryRef, &ChartIndex, &Version),
 ) -> Vec<Finding> {
     let sieve = Sieve::new(case.question, current, case.snapshot.kubernetes.known());
     let mut fitting: Vec<&Version> = Vec::new();
@@ -192,7 +196,8 @@ fn compare(
         report.state = ChartState::Behind;
         report.latest = Some((*latest).clone());
         report.change = Some(current.change_to(latest));
-        findings.push(behind(case, report, repository, latest));
+        findings.extend(behind(case, release, report, repository, latest));
+        findings.extend(stuck(case, release, index, current));
     } else if !listed && newest_published.is_none_or(|newest| newest < current) {
         report.state = ChartState::Ahead;
         report.latest = newest_published.cloned();
@@ -226,13 +231,14 @@ fn compare(
     findings
 }
 
+/// That it is behind, and what is known to stand before moving it.
 fn behind(
     case: &Case<'_>,
+    release: &Release,
     report: &ChartReport,
     repository: &RepositoryRef,
     latest: &Version,
-) -> Finding {
-    let id = &case.observed.newest.id;
+) -> Vec<Finding> {
     let behind = u64::from(report.versions_behind.unwrap_or_default());
     let installed = case
         .observed
@@ -257,14 +263,54 @@ fn behind(
         message
     };
     // While an operation holds the release Helm refuses to upgrade it: that finding's advice comes first.
+    let upgrade = breakers::judge(case, release, latest);
     let advice = if case.observed.newest.status.is_pending() {
         Vec::new()
     } else {
-        case.advisor.upgrade(id, &report.name, repository, latest)
+        upgrade.advice(case, release, repository)
     };
-    Finding::new(Code::ChartBehind, case.subject(), message)
+    let mut findings = upgrade.findings(case, &advice);
+    let finding = Finding::new(Code::ChartBehind, case.subject(), message)
         .advise(advice)
-        .because([format!("{} publishes {latest}", repository.url)])
+        .because([format!("{} publishes {latest}", repository.url)]);
+    findings.insert(0, finding);
+    findings
+}
+
+/// The chart's updater takes the highest stable version by `sort -V`, which ranks `1.2.3-rc.1` above `1.2.3` (DOMAIN §13, 35): only a
+/// version after the one that the prerelease led to moves it.
+fn stuck(
+    case: &Case<'_>,
+    release: &Release,
+    index: &ChartIndex,
+    current: &Version,
+) -> Option<Finding> {
+    if case.profile.kinship(release) != Kinship::Ours || !current.is_prerelease() {
+        return None;
+    }
+    let stable = index
+        .versions
+        .iter()
+        .map(|published| &published.version)
+        .filter(|version| !version.is_prerelease())
+        .max()?;
+    let triple = |version: &Version| (version.major(), version.minor(), version.patch());
+    if triple(stable) != triple(current) {
+        return None;
+    }
+    let advice =
+        case.observed.repository.as_ref().map(|repository| {
+            breakers::judge(case, release, stable).advice(case, release, repository)
+        });
+    let finding = Finding::new(
+        Code::RcStuck,
+        case.subject(),
+        format!(
+            "{current} never moves to {stable} by itself: the chart's updater ranks a prerelease above the version that it led to"
+        ),
+    )
+    .because([format!("the newest stable version is {stable}")]);
+    Some(finding.advise(advice.unwrap_or_default()))
 }
 
 /// What keeps a published version from counting.

@@ -2,6 +2,7 @@
 
 mod advise;
 mod cache;
+mod platform;
 mod usage;
 mod version;
 
@@ -100,6 +101,7 @@ pub fn wanted_manifests(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Want
                 Verdict::Decided(_) => None,
             }
         })
+        .chain(platform::wanted(snapshot, profile))
         .collect()
 }
 
@@ -544,6 +546,7 @@ fn found(
         (ImageState::Current | ImageState::Rolling | ImageState::Idle, _) => {}
     }
     findings.extend(cache::found(case, image, &name()));
+    findings.extend(platform::found(case, image, &name()));
     if report.flags.contains(&ImageFlag::Skewed) && report.state == ImageState::Behind {
         findings.push(Finding::new(
             Code::DigestSkewed,

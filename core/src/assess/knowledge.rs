@@ -15,7 +15,7 @@ pub(super) fn judge(case: &Case<'_>, release: &Release) -> Vec<Finding> {
     let version = release.chart.version.as_ref();
     let mut findings = Vec::new();
     if let Some(version) = version {
-        findings.extend(missing_fixes(case, version));
+        findings.extend(missing_fixes(case, release, version));
         findings.extend(channel_alias(case, release, version));
         findings.extend(frozen(case, release, version));
     }
@@ -25,12 +25,12 @@ pub(super) fn judge(case: &Case<'_>, release: &Release) -> Vec<Finding> {
 }
 
 /// One finding for all faults, as bad as the worst of them.
-fn missing_fixes(case: &Case<'_>, version: &Version) -> Option<Finding> {
+fn missing_fixes(case: &Case<'_>, release: &Release, version: &Version) -> Option<Finding> {
     let mut faults: Vec<_> = case
         .profile
         .advisories
         .iter()
-        .filter(|advisory| advisory.affects(version))
+        .filter(|advisory| advisory.affects(version, &release.values))
         .collect();
     faults.sort_by_key(|advisory| std::cmp::Reverse(advisory.severity));
     let worst = faults.first()?;

@@ -17,7 +17,9 @@ use crate::snapshot::{
     ContextFacts, Evidence, Gap, GapReason, ObservedRelease, RepositoryOrigin, RepositoryRef,
     Snapshot,
 };
-use crate::workload::{Container, LiveWorkload, Rollout, Workload, WorkloadId, WorkloadKind};
+use crate::workload::{
+    Container, LiveWorkload, Rollout, Shape, Workload, WorkloadId, WorkloadKind,
+};
 
 /// A moment between ticks: the upgrader ran at 10:23, the refresh at 10:22.
 pub(super) const NOW: &str = "2026-08-21T10:25:00Z";
@@ -85,6 +87,7 @@ pub(super) fn live(kind: WorkloadKind, name: &str, cron: Option<CronFacts>) -> L
                 name: name.into(),
             },
             containers: vec![container],
+            shape: Shape::default(),
         },
         records: BTreeMap::new(),
         rollout: if cron.is_some() {
@@ -94,6 +97,7 @@ pub(super) fn live(kind: WorkloadKind, name: &str, cron: Option<CronFacts>) -> L
         },
         replicas: None,
         restarted_at: None,
+        autoscaled: false,
         marks: Marks::default(),
         cron,
     }

@@ -78,6 +78,8 @@ pub struct ImageRefresh {
     pub flap: Flap,
     /// Its count of runs that did nothing because the workload had not settled.
     pub skips: SkipStreak,
+    /// The time that its rollouts may take, against its own.
+    pub deadline: Deadline,
 }
 
 /// From a version on, a job does nothing where images come from a mirror.
@@ -120,6 +122,20 @@ pub struct SkipStreak {
     pub limit_value: String,
     /// The most where the value is missing.
     pub limit: u32,
+}
+
+/// From a version on, a job waits for rollouts one after the other, and has a deadline that a value sets.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Deadline {
+    /// The first chart version with that value.
+    pub since: Version,
+    /// The value with the deadline in seconds.
+    pub value: String,
+    /// The value with the time that one rollout may take, as Go writes durations.
+    pub rollout_value: String,
+    /// How many rollouts one run may have to wait for.
+    pub rollouts: u32,
 }
 
 impl OwnJob for Updater {

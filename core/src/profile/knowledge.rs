@@ -1,8 +1,12 @@
 //! What a profile knows of chart versions: their faults, their defaults, and what they hold still on purpose.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
+use super::breaker::{Test, holds};
 use crate::finding::Severity;
+use crate::release::Values;
 use crate::version::Version;
 
 /// A fault of chart versions.
@@ -17,12 +21,15 @@ pub struct Advisory {
     pub severity: Severity,
     /// What it does, as a sentence without a full stop.
     pub fault: String,
+    /// What must hold of the release's values for it to show, by their paths.
+    #[serde(default)]
+    pub when: BTreeMap<String, Test>,
 }
 
 impl Advisory {
-    /// True if a version has the fault.
-    pub fn affects(&self, version: &Version) -> bool {
-        *version >= self.since && *version < self.fixed
+    /// True if a version with these values shows the fault.
+    pub fn affects(&self, version: &Version, values: &Values) -> bool {
+        *version >= self.since && *version < self.fixed && holds(&self.when, values)
     }
 }
 

@@ -1,10 +1,11 @@
-//! The stored manifest: which workloads and claims a release declares. Only names, containers and images are read, and whether Helm keeps a claim.
+//! The stored manifest: which workloads and claims a release declares. Only what is judged is read:
+//! names, containers and images, how pods give way to new ones, what they mount, and what becomes of claims.
 
 use serde::Deserialize;
 
 use crate::claim::{ClaimId, DeclaredClaim};
 use crate::name::Namespace;
-use crate::workload::{Container, Workload, WorkloadId, WorkloadKind};
+use crate::workload::{Container, Shape, Workload, WorkloadId, WorkloadKind};
 use crate::yaml;
 
 /// What a manifest holds of interest.
@@ -20,6 +21,15 @@ const CLAIM: &str = "PersistentVolumeClaim";
 #[derive(Deserialize)]
 struct ClaimDocument {
     metadata: ClaimMetadata,
+    #[serde(default)]
+    spec: ClaimSpec,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct ClaimSpec {
+    #[serde(default)]
+    access_modes: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -56,12 +66,48 @@ struct Metadata {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Spec {
+    #[serde(default)]
+    replicas: Option<u32>,
+    #[serde(default)]
+    strategy: Option<Strategy>,
     template: Option<Template>,
     job_template: Option<JobTemplate>,
     #[serde(default)]
     init_containers: Option<Vec<DeclaredContainer>>,
     #[serde(default)]
     containers: Option<Vec<DeclaredContainer>>,
+}
+
+/// How a Deployment replaces its pods; a `DaemonSet` and a `StatefulSet` call it otherwise.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Strategy {
+    #[serde(rename = "type", default)]
+    name: Option<String>,
+    #[serde(default)]
+    rolling_update: Option<RollingUpdate>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RollingUpdate {
+    #[serde(default)]
+    max_surge: Option<serde_json::Value>,
+}
+
+impl Strategy {
+    /// True where a new pod is started before an old one ends, which is the default.
+    fn overlaps(&self) -> bool {
+        let surge = self
+            .rolling_update
+            .as_ref()
+            .and_then(|update| update.max_surge.as_ref());
+        let none = surge.is_some_and(|surge| match surge {
+            serde_json::Value::String(text) => text == "0" || text == "0%",
+            number => number.as_u64() == Some(0),
+        });
+        self.name.as_deref() != Some("Recreate") && !none
+    }
 }
 
 #[derive(Deserialize)]
@@ -87,6 +133,21 @@ struct PodSpec {
     init_containers: Option<Vec<DeclaredContainer>>,
     #[serde(default)]
     containers: Option<Vec<DeclaredContainer>>,
+    #[serde(default)]
+    volumes: Option<Vec<Volume>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Volume {
+    #[serde(default)]
+    persistent_volume_claim: Option<ClaimVolume>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClaimVolume {
+    claim_name: String,
 }
 
 #[derive(Deserialize)]
@@ -145,6 +206,9 @@ fn claim(document: &str, release_namespace: &Namespace) -> Option<DeclaredClaim>
         },
         // Helm reads the value in any case and with space around it (helm `pkg/action/resource_policy.go`).
         kept: policy.is_some_and(|policy| policy.trim().eq_ignore_ascii_case("keep")),
+        one_node: document.spec.access_modes.is_some_and(|modes| {
+            !modes.is_empty() && modes.iter().all(|mode| mode.starts_with("ReadWriteOnce"))
+        }),
     })
 }
 
@@ -163,18 +227,30 @@ fn read(document: &str, kind: WorkloadKind, release_namespace: &Namespace) -> Op
     }
     let namespace = namespace_of(document.metadata.namespace.as_deref(), release_namespace)?;
     let Spec {
+        replicas,
+        strategy,
         template,
         job_template,
         init_containers,
         containers: main,
     } = document.spec;
-    let pod = match (template, job_template) {
+    let mut pod = match (template, job_template) {
         (Some(template), _) => template.spec,
         (None, Some(job)) => job.spec.template.spec,
         (None, None) => PodSpec {
             init_containers,
             containers: main,
+            volumes: None,
         },
+    };
+    let volumes = pod.volumes.take().unwrap_or_default();
+    let shape = Shape {
+        replicas,
+        overlaps: kind == WorkloadKind::Deployment && strategy.unwrap_or_default().overlaps(),
+        claims: volumes
+            .into_iter()
+            .filter_map(|volume| Some(volume.persistent_volume_claim?.claim_name))
+            .collect(),
     };
     Some(Workload {
         id: WorkloadId {
@@ -183,6 +259,7 @@ fn read(document: &str, kind: WorkloadKind, release_namespace: &Namespace) -> Op
             name: document.metadata.name,
         },
         containers: containers(pod),
+        shape,
     })
 }
 
@@ -281,6 +358,47 @@ metadata: [broken
         assert!(mysql.containers[0].init && !mysql.containers[1].init);
         assert_eq!(mysql.containers[0].pull_policy, PullPolicy::IfNotPresent);
         assert_eq!(mysql.containers[1].pull_policy, PullPolicy::Always);
+    }
+
+    #[test]
+    fn how_pods_give_way_is_read_with_what_they_mount() {
+        let shape = |spec: &str| {
+            let text = format!(
+                "---\nkind: Deployment\nmetadata: {{name: x}}\nspec: {{{spec} template: {{spec: {{containers: [], volumes: [{{name: tmp, emptyDir: {{}}}}, {{name: data, persistentVolumeClaim: {{claimName: client-pvc}}}}]}}}}}}\n"
+            );
+            parse(&text, &Namespace::parse("edge").unwrap())
+                .workloads
+                .remove(0)
+                .shape
+        };
+        let plain = shape("");
+        assert_eq!((plain.replicas, plain.overlaps), (None, true));
+        assert_eq!(plain.claims, ["client-pvc"]);
+        assert_eq!(shape("replicas: 2,").replicas, Some(2));
+        assert!(!shape("strategy: {type: Recreate},").overlaps);
+        assert!(shape("strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1}},").overlaps);
+        assert!(shape("strategy: {rollingUpdate: {maxSurge: 25%}},").overlaps);
+        for none in ["0", "0%", "'0%'"] {
+            let spec = format!("strategy: {{rollingUpdate: {{maxSurge: {none}}}}},");
+            assert!(!shape(&spec).overlaps, "{none}");
+        }
+    }
+
+    #[test]
+    fn one_node_alone_mounts_a_claim_by_its_access_modes() {
+        for (modes, expected) in [
+            ("[ReadWriteOnce]", true),
+            ("[ReadWriteOncePod]", true),
+            ("[ReadWriteMany]", false),
+            ("[ReadWriteOnce, ReadOnlyMany]", false),
+            ("[]", false),
+        ] {
+            let text = format!(
+                "---\nkind: PersistentVolumeClaim\nmetadata: {{name: x}}\nspec: {{accessModes: {modes}}}\n"
+            );
+            let contents = parse(&text, &Namespace::parse("edge").unwrap());
+            assert_eq!(contents.claims[0].one_node, expected, "{modes}");
+        }
     }
 
     #[test]

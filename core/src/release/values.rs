@@ -1,9 +1,11 @@
 //! The values of a release: what the user set over what the chart has by default.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde_json::Value;
 
 /// Who set a value.
@@ -13,6 +15,46 @@ pub enum Origin {
     User,
     /// The chart's own `values.yaml`, as stored with the release.
     Chart,
+}
+
+/// A form that a chart may demand of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// `true` or `false`, and no text.
+    Boolean,
+    /// A whole number from 1 on, and no text.
+    PositiveInteger,
+    /// ASCII letters and digits.
+    Alphanumeric,
+    /// Text that is not left as the example has it, like `<CLIENT_ID>`.
+    FilledIn,
+    /// A list with at least one IPv4 network.
+    Networks,
+}
+
+impl Form {
+    fn fits(self, value: &Value) -> bool {
+        match self {
+            Self::Boolean => value.is_boolean(),
+            Self::PositiveInteger => value.as_u64().is_some_and(|number| number >= 1),
+            Self::Alphanumeric => value
+                .as_str()
+                .is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_alphanumeric())),
+            Self::FilledIn => value.as_str().is_none_or(|text| !text.starts_with('<')),
+            Self::Networks => value
+                .as_array()
+                .is_some_and(|networks| !networks.is_empty() && networks.iter().all(is_network)),
+        }
+    }
+}
+
+/// True for text such as `10.0.0.0/8`.
+fn is_network(value: &Value) -> bool {
+    let Some((address, bits)) = value.as_str().and_then(|text| text.split_once('/')) else {
+        return false;
+    };
+    address.parse::<Ipv4Addr>().is_ok() && bits.parse::<u8>().is_ok_and(|bits| bits <= 32)
 }
 
 /// User values over chart defaults. They hold passwords, so they cannot be printed, serialised or walked: only looked up by path.
@@ -62,6 +104,12 @@ impl Values {
                 text
             }
         })
+    }
+
+    /// Whether the value at a dotted path has a form; `None` if there is none.
+    pub fn has_form(&self, path: &str, form: Form) -> Option<bool> {
+        let value = lookup(&self.user, path).or_else(|| lookup(&self.chart, path))?;
+        (!value.is_null()).then(|| form.fits(value))
     }
 
     /// True if the chart's stored defaults have a key at that path, whatever it holds.
@@ -149,6 +197,32 @@ mod tests {
         assert_eq!(values.conceal(""), "");
         let nested = Values::new(Some(json!({"a": "abc", "b": "xabcx"})), None);
         assert_eq!(nested.conceal("xabcx"), "(hidden)");
+    }
+
+    #[test]
+    fn forms_are_those_of_the_json_and_not_of_its_text() {
+        let form = |value: Value, form| {
+            Values::new(Some(json!({"key": value})), None).has_form("key", form)
+        };
+        for (value, wanted, fits) in [
+            (json!(604_800), Form::PositiveInteger, true),
+            (json!("604800"), Form::PositiveInteger, false),
+            (json!(0), Form::PositiveInteger, false),
+            (json!(false), Form::Boolean, true),
+            (json!("false"), Form::Boolean, false),
+            (json!("abc123"), Form::Alphanumeric, true),
+            (json!("abc-123"), Form::Alphanumeric, false),
+            (json!("<CLIENT_ID>"), Form::FilledIn, false),
+            (json!("edge"), Form::FilledIn, true),
+            (json!(["10.0.0.0/8"]), Form::Networks, true),
+            (json!([]), Form::Networks, false),
+            (json!(["10.0.0.0/33"]), Form::Networks, false),
+            (json!(["fd00::/8"]), Form::Networks, false),
+        ] {
+            assert_eq!(form(value.clone(), wanted), Some(fits), "{value}");
+        }
+        assert_eq!(form(Value::Null, Form::Boolean), None);
+        assert_eq!(values().has_form("port.x", Form::Boolean), None);
     }
 
     #[test]

@@ -49,13 +49,21 @@ fn a_pipe_gets_everything() {
 
 #[test]
 fn no_line_is_wider_than_the_terminal() {
+    let automation = serde_json::json!({"autoUpgrade": {"state": "ok", "nextRun": "2026-02-01T14:23:00Z"}, "imageRefresh": {"state": "suspended"}});
     for width in [60, 80, 100, 120] {
-        for report in [sample::report(), sample::fleet(300)] {
+        for mut report in [sample::report(), sample::fleet(300)] {
+            for release in &mut report.releases {
+                release.automation = Some(serde_json::from_value(automation.clone()).unwrap());
+            }
             let text = table(&report, &look(Some(width)));
             for line in prose(&text) {
                 assert!(width_of(line) <= width, "{width}: {line}");
             }
             assert!(rows_of(&text).len() > 5, "{text}");
+            assert!(
+                text.replace("\n  ", " ").contains("not images: suspended"),
+                "{text}"
+            );
         }
     }
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::pace::{self, Pace};
 use super::upgrade::look;
 use super::{
-    Judged, Present, about, facts, is_since, judge_job, limit, not_established, suspension,
-    with_schedule,
+    Judged, Present, about, deadline, facts, is_since, judge_job, limit, not_established,
+    suspension, with_schedule,
 };
 use crate::assess::Case;
 use crate::finding::{Code, Finding};
@@ -22,7 +22,9 @@ pub(super) fn judge(case: &Case<'_>, release: &Release) -> Judged {
     let job = &case.profile.automation.image_refresh;
     let missing = (Code::RefreshAbsent, "no job follows moved tags");
     judge_job(case, release, job, missing, |present| {
-        running(case, release, job, present)
+        let (report, mut findings) = running(case, release, job, present);
+        findings.extend(deadline::judge(case, release, job, present));
+        (report, findings)
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::pace::{self, Pace, Stall};
 use super::{Judged, Present, about, facts, is_since, judge_job, suspension, with_schedule};
-use crate::assess::{Case, release as revision, unknown};
+use crate::assess::{Case, breakers, release as revision, unknown};
 use crate::finding::{Code, Finding};
 use crate::profile::{OwnJob as _, Updater};
 use crate::release::{Release, ReleaseStatus};
@@ -174,12 +174,8 @@ fn repair(case: &Case<'_>) -> Vec<String> {
     let line = attempted.and_then(|attempted| {
         let repository = case.observed.repository.as_ref()?;
         let version = attempted.chart.version.as_ref()?;
-        Some(case.advisor.upgrade(
-            &attempted.head.id,
-            attempted.chart.name.as_str(),
-            repository,
-            version,
-        ))
+        let from = case.observed.current().known().unwrap_or(attempted);
+        Some(breakers::judge(case, from, version).advice(case, from, repository))
     });
     line.unwrap_or_default()
 }

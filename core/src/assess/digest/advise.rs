@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Case, Image, Outcome, Tally, Usage};
+use super::{Case, Image, Outcome, Tally, Usage, platform};
 use crate::image::Digest;
 use crate::release::{ApplyMethod, Release};
 use crate::report::{ImageFlag, ImageReport};
@@ -21,6 +21,10 @@ pub(super) fn move_to_published(
     };
     // New pods would get from the cache what the old ones run.
     if report.flags.contains(&ImageFlag::CacheStale) {
+        return Vec::new();
+    }
+    // New pods would wait for an image that there is not.
+    if !platform::missing(case.snapshot, image).is_empty() {
         return Vec::new();
     }
     let mut lines = Vec::new();

@@ -22,7 +22,8 @@ fn with(version: &str, defaults: &Value, values: &Value) -> Snapshot {
 
 #[test]
 fn a_version_with_faults_says_the_worst_and_lists_the_rest() {
-    let found = find(&with("1.9.5", &json!({}), &json!({})), "missing-fix").unwrap();
+    let budgets = json!({"podDisruptionBudget": {"mysql": {"create": true}}});
+    let found = find(&with("1.9.5", &budgets, &json!({})), "missing-fix").unwrap();
     assert_eq!(found.severity, Severity::Danger);
     assert!(
         found
@@ -37,7 +38,7 @@ fn a_version_with_faults_says_the_worst_and_lists_the_rest() {
             .iter()
             .any(|line| line.contains("disruption budgets"))
     );
-    let scoped = find(&with("1.9.40", &json!({}), &json!({})), "missing-fix").unwrap();
+    let scoped = find(&with("1.9.40", &budgets, &json!({})), "missing-fix").unwrap();
     assert_eq!(scoped.severity, Severity::Warning);
     assert!(
         scoped.message.ends_with(", and 1 fault more"),
@@ -52,6 +53,25 @@ fn a_version_with_faults_says_the_worst_and_lists_the_rest() {
         find(&with("1.0.3", &json!({}), &json!({})), "missing-fix"),
         None
     );
+}
+
+#[test]
+fn a_fault_that_the_values_keep_from_showing_is_none() {
+    let faults = |version, values: &Value| {
+        find(&with(version, &json!({}), values), "missing-fix")
+            .map_or_else(String::new, |found| found.evidence.join("; "))
+    };
+    assert!(faults("1.9.5", &json!({})).contains("mysql is not pinned"));
+    let pinned = json!({"images": {"mysqlClient": {"digest": "sha256:1"}}});
+    assert!(!faults("1.9.5", &pinned).contains("mysql"));
+    let proxy = json!({"env": {"HTTPS_PROXY": "http://user:s3cret@proxy"}});
+    let told = faults("1.6.0", &proxy);
+    assert!(
+        told.contains("env.HTTPS_PROXY") && !told.contains("env.HTTP_PROXY"),
+        "{told}"
+    );
+    assert!(!told.contains("s3cret"), "{told}");
+    assert!(!faults("1.6.0", &json!({})).contains("_PROXY"));
 }
 
 #[test]

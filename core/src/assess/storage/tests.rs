@@ -20,7 +20,11 @@ fn id() -> ClaimId {
 fn with(kept: bool, policy: ReclaimPolicy) -> Snapshot {
     let mut snapshot = healthy("1.9.51");
     if let Evidence::Known(release) = &mut snapshot.releases[0].record {
-        release.claims = vec![DeclaredClaim { id: id(), kept }];
+        release.claims = vec![DeclaredClaim {
+            id: id(),
+            kept,
+            one_node: false,
+        }];
     }
     snapshot.storage = Some(StorageFacts {
         claims: vec![LiveClaim {
