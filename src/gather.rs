@@ -21,7 +21,8 @@ use tracebloc_core::release::Release;
 use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedRelease, Snapshot};
 use tracebloc_core::version::Version;
 
-use crate::charts::{Cache, Charts};
+use crate::cache::Cache;
+use crate::charts::Charts;
 use crate::cluster::{Cluster, ClusterError, Listed};
 use crate::context::Context;
 use crate::error::Error;
@@ -49,7 +50,7 @@ pub(crate) struct Request {
     pub(crate) all_charts: bool,
     /// `--repo`.
     pub(crate) repository: Option<String>,
-    /// Whether copies of chart indexes may be used and kept.
+    /// Whether copies of what was answered before may be used and kept.
     pub(crate) use_cache: bool,
     /// Registries to ask over http.
     pub(crate) plain_http: Vec<String>,
@@ -112,11 +113,17 @@ pub(crate) async fn gather(
         releases,
     );
     let http = HttpClient::new(request.roots.clone(), deadline)?;
+    let cache = context
+        .cache
+        .as_deref()
+        .filter(|_| request.use_cache)
+        .map(|directory| Cache::at(directory, context.now));
     let registry = Registry::new(
         http.limited(request.max_requests),
         RegistryOptions {
             plain_http: request.plain_http.clone(),
             credentials: context.credentials.clone(),
+            cache: cache.clone(),
             ..RegistryOptions::default()
         },
     );
@@ -131,11 +138,6 @@ pub(crate) async fn gather(
     } else {
         Vec::new()
     };
-    let cache = context
-        .cache
-        .as_deref()
-        .filter(|_| request.use_cache)
-        .map(|directory| Cache::at(directory, context.now));
     let charts = Charts::new(http, &registry, cache, context.repositories(), context.now);
     let kubernetes = snapshot.kubernetes.known().cloned();
     let ((), answers) = join(

@@ -27,6 +27,7 @@ mod outdated_rights;
 mod outdated_scope;
 mod outdated_values;
 mod registry_credentials;
+mod registry_memory;
 mod registry_requests;
 mod storage;
 mod support;

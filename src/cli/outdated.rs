@@ -34,7 +34,7 @@ pub(crate) struct OutdatedArgs {
     /// The chart repository to compare with, by URL or by its name in `helm repo list`, instead of the one that each release names
     #[arg(long, value_name = "REPOSITORY")]
     pub(crate) repo: Option<String>,
-    /// Do not read or keep a copy of the chart repository's index
+    /// Neither use nor keep copies of what repositories and registries answered before
     #[arg(long)]
     pub(crate) no_cache: bool,
     /// Judge only this; repeatable
