@@ -15,7 +15,7 @@ use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 use tracebloc_core::assess::{Question, is_product};
-use tracebloc_core::image::RegistryMirror;
+use tracebloc_core::image::{Mirrors, RegistryMirror};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Release;
 use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedRelease, Snapshot};
@@ -54,7 +54,7 @@ pub(crate) struct Request {
     pub(crate) use_cache: bool,
     /// Registries to ask over http.
     pub(crate) plain_http: Vec<String>,
-    /// The caches through which nodes pull.
+    /// The caches through which nodes pull, as the user said for this call.
     pub(crate) mirrors: Vec<RegistryMirror>,
     /// Whether registries are asked with the pull secrets of what runs too.
     pub(crate) use_pull_secrets: bool,
@@ -121,7 +121,7 @@ pub(crate) async fn gather(
     let registry = Registry::new(
         http.limited(request.max_requests),
         RegistryOptions {
-            plain_http: request.plain_http.clone(),
+            plain_http: [&request.plain_http[..], &context.pulls.insecure].concat(),
             credentials: context.credentials.clone(),
             cache: cache.clone(),
             ..RegistryOptions::default()
@@ -141,7 +141,15 @@ pub(crate) async fn gather(
     let charts = Charts::new(http, &registry, cache, context.repositories(), context.now);
     let kubernetes = snapshot.kubernetes.known().cloned();
     let ((), answers) = join(
-        surround(&cluster, &registry, ui, profile, request, &mut snapshot),
+        surround(
+            &cluster,
+            &registry,
+            context,
+            ui,
+            profile,
+            request,
+            &mut snapshot,
+        ),
         charts::ask(&charts, &wanted, &request.question, kubernetes.as_ref()),
     )
     .await;
@@ -157,6 +165,7 @@ pub(crate) async fn gather(
 async fn surround(
     cluster: &Cluster,
     registry: &Registry,
+    context: &Context,
     ui: &Ui,
     profile: &Profile,
     request: &Request,
@@ -182,7 +191,9 @@ async fn surround(
         if request.use_pull_secrets {
             pull_secrets::lend(cluster, registry, snapshot, profile).await;
         }
-        published::observe(registry, request, snapshot, profile).await;
+        snapshot.unread.extend(context.pulls.unread.iter().cloned());
+        let mirrors = Mirrors::new(request.mirrors.clone(), context.pulls.rules.clone());
+        published::observe(registry, &mirrors, request, snapshot, profile).await;
         ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
         for (registry, allowance) in registry.allowances() {
             ui.detail(|| format!("{registry}: {allowance}"));

@@ -4,7 +4,7 @@
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
 use tracebloc_core::assess::{Wanted, wanted_manifests, wanted_tag_lists, wanted_tags};
-use tracebloc_core::image::{Digest, ImageRef, RegistryMirror, Repository};
+use tracebloc_core::image::{Digest, ImageRef, Mirrors};
 use tracebloc_core::manifest::Document;
 use tracebloc_core::profile::Profile;
 use tracebloc_core::snapshot::{CachedTag, Evidence, Snapshot};
@@ -20,13 +20,12 @@ const ROUNDS: usize = 6;
 
 pub(super) async fn observe(
     registry: &Registry,
+    mirrors: &Mirrors,
     request: &Request,
     snapshot: &mut Snapshot,
     profile: &Profile,
 ) {
-    let Request {
-        question, mirrors, ..
-    } = request;
+    let Request { question, .. } = request;
     let wanted_if = |asked: bool| asked.then_some(&*snapshot);
     let tags = wanted_if(question.digest).map(|snapshot| wanted_tags(snapshot, profile));
     let lists = wanted_if(question.image).map(|snapshot| wanted_tag_lists(snapshot, profile));
@@ -62,10 +61,10 @@ pub(super) async fn observe(
 /// What a tag points to, and what the cache serves for it if nodes pull through one. Where only the cache answers, its word counts.
 async fn one_tag(
     registry: &Registry,
-    mirrors: &[RegistryMirror],
+    mirrors: &Mirrors,
     tag: ImageRef,
 ) -> (ImageRef, Evidence<Digest>, Option<CachedTag>) {
-    let Some(through) = through(mirrors, tag.repository()) else {
+    let Some(through) = mirrors.through(tag.repository()) else {
         let digest = digest_of(registry, &tag).await;
         return (tag, digest, None);
     };
@@ -81,10 +80,6 @@ async fn one_tag(
     (tag, digest, Some(cached))
 }
 
-fn through(mirrors: &[RegistryMirror], repository: &Repository) -> Option<Repository> {
-    mirrors.iter().find_map(|mirror| mirror.of(repository))
-}
-
 async fn digest_of(registry: &Registry, tag: &ImageRef) -> Evidence<Digest> {
     match registry.published(tag).await {
         Ok(published) => Evidence::Known(published.digest),
@@ -95,7 +90,7 @@ async fn digest_of(registry: &Registry, tag: &ImageRef) -> Evidence<Digest> {
 /// Fetches manifests until the judgement needs no more.
 async fn manifests(
     registry: &Registry,
-    mirrors: &[RegistryMirror],
+    mirrors: &Mirrors,
     snapshot: &mut Snapshot,
     profile: &Profile,
 ) {
@@ -123,9 +118,9 @@ async fn manifests(
 }
 
 /// The content of a digest. A cache that has it answers in place of the registry: the digest says that it is the same.
-async fn document(registry: &Registry, mirrors: &[RegistryMirror], wanted: &Wanted) -> Document {
+async fn document(registry: &Registry, mirrors: &Mirrors, wanted: &Wanted) -> Document {
     let Wanted { repository, digest } = wanted;
-    if let Some(through) = through(mirrors, repository)
+    if let Some(through) = mirrors.through(repository)
         && let Ok(manifest) = registry.manifest(&through, digest).await
     {
         return Document::Found(manifest);
