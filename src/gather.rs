@@ -15,7 +15,7 @@ use futures_util::future::join;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 use tracebloc_core::assess::{Question, is_product};
-use tracebloc_core::image::{Mirrors, RegistryMirror};
+use tracebloc_core::image::{MirrorSource, Mirrors, RegistryMirror};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Release;
 use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedRelease, Snapshot};
@@ -56,6 +56,8 @@ pub(crate) struct Request {
     pub(crate) plain_http: Vec<String>,
     /// The caches through which nodes pull, as the user said for this call.
     pub(crate) mirrors: Vec<RegistryMirror>,
+    /// Where the source of a mirror is, if it is asked too.
+    pub(crate) compare_source: Option<MirrorSource>,
     /// Whether registries are asked with the pull secrets of what runs too.
     pub(crate) use_pull_secrets: bool,
     /// Certificate authorities to trust beside the system's.

@@ -19,6 +19,7 @@ mod outdated_faults;
 mod outdated_image;
 mod outdated_index;
 mod outdated_input;
+mod outdated_mirror;
 mod outdated_node;
 mod outdated_oci;
 mod outdated_outputs;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use tracebloc_core::image::RegistryMirror;
+use tracebloc_core::image::{MirrorSource, RegistryMirror};
 use tracebloc_core::name::{NameError, Namespace, ReleaseName};
 use tracebloc_core::version::Constraint;
 
@@ -52,6 +52,9 @@ pub(crate) struct OutdatedArgs {
     /// Say that the nodes pull a registry's images through a cache, such as docker.io=cache.example.com/hub; repeatable
     #[arg(long, value_name = "REGISTRY=HOST[/PREFIX]")]
     pub(crate) registry_mirror: Vec<RegistryMirror>,
+    /// Where images come from a mirror (`global.imageRegistry`), ask its source too whether the mirror lags behind: Docker Hub, or the given place
+    #[arg(long, value_name = "HOST[/PREFIX]", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) compare_source: Option<MirrorSource>,
     /// Ask registries with the pull secrets of the running pods too, which takes the right to read them
     #[arg(long)]
     pub(crate) use_pull_secrets: bool,

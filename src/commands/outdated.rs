@@ -27,6 +27,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         constraint,
         plain_http,
         registry_mirror,
+        compare_source,
         use_pull_secrets,
         ca_file,
         max_requests,
@@ -43,6 +44,7 @@ pub(crate) async fn run(context: &Context, ui: &Ui, args: OutdatedArgs) -> Resul
         use_cache: !no_cache,
         plain_http,
         mirrors: registry_mirror,
+        compare_source,
         use_pull_secrets,
         roots: match ca_file {
             Some(path) => ExtraRoots::read(&path)?,

@@ -1,13 +1,15 @@
 //! What is published: one HEAD for each tag of which something runs, the tags where that tag is a version, and manifests only where a judgement
 //! depends on them.
 
-use futures_util::future::join;
+use futures_util::future::{join, join3};
 use futures_util::stream::{self, StreamExt as _};
-use tracebloc_core::assess::{Wanted, wanted_manifests, wanted_tag_lists, wanted_tags};
+use tracebloc_core::assess::{
+    Wanted, wanted_manifests, wanted_sources, wanted_tag_lists, wanted_tags,
+};
 use tracebloc_core::image::{Digest, ImageRef, Mirrors};
 use tracebloc_core::manifest::Document;
 use tracebloc_core::profile::Profile;
-use tracebloc_core::snapshot::{CachedTag, Evidence, Snapshot};
+use tracebloc_core::snapshot::{CachedTag, Evidence, Snapshot, SourceTag};
 
 use super::Request;
 use crate::registry::{Registry, RegistryError};
@@ -25,7 +27,11 @@ pub(super) async fn observe(
     snapshot: &mut Snapshot,
     profile: &Profile,
 ) {
-    let Request { question, .. } = request;
+    let Request {
+        question,
+        compare_source,
+        ..
+    } = request;
     let wanted_if = |asked: bool| asked.then_some(&*snapshot);
     let tags = wanted_if(question.digest).map(|snapshot| wanted_tags(snapshot, profile));
     let lists = wanted_if(question.image).map(|snapshot| wanted_tag_lists(snapshot, profile));
@@ -45,8 +51,20 @@ pub(super) async fn observe(
         })
         .buffer_unordered(AT_ONCE)
         .collect();
-    let (published, lists) = join(published, lists).await;
+    let sources = compare_source
+        .as_ref()
+        .filter(|_| question.digest)
+        .map(|place| wanted_sources(snapshot, profile, place));
+    let sources = stream::iter(sources.into_iter().flatten())
+        .map(|(tag, image)| async move {
+            let digest = digest_of(registry, &image).await;
+            (tag, SourceTag { image, digest })
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect();
+    let (published, lists, sources) = join3(published, lists, sources).await;
     snapshot.tags = lists;
+    snapshot.sources = sources;
     for (tag, digest, cached) in published {
         if let Some(cached) = cached {
             snapshot.cached.insert(tag.clone(), cached);

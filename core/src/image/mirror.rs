@@ -19,6 +19,9 @@ pub enum MirrorError {
     /// There is no `=`.
     #[error("it takes REGISTRY=HOST[/PREFIX], such as docker.io=cache.example.com/hub")]
     Shape,
+    /// It is no registry, nor a place below one.
+    #[error("it takes HOST[/PREFIX], such as docker.io or registry.example.com/upstream")]
+    Place,
     /// One of the two is no registry.
     #[error(transparent)]
     Registry(#[from] ImageError),
@@ -130,6 +133,50 @@ fn normal(place: &str) -> Option<String> {
             .unwrap_or(&whole)
             .to_owned()
     })
+}
+
+/// A place in registries: a host, or a path below one, such as `docker.io` or `registry.example.com/upstream`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place(String);
+
+impl FromStr for Place {
+    type Err = MirrorError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim_end_matches('/');
+        normal(text).map(Self).ok_or(MirrorError::Place)
+    }
+}
+
+impl Place {
+    /// The repository of the same name below another place; `None` where this one is not below `self`.
+    pub fn moved(&self, repository: &Repository, other: &Self) -> Option<Repository> {
+        let name = repository.to_string();
+        let rest = name.strip_prefix(self.0.as_str())?.strip_prefix('/')?;
+        let moved = Repository::parse(&format!("{}/{rest}", other.0)).ok()?;
+        (moved != *repository).then_some(moved)
+    }
+}
+
+/// Where the source of a mirror is, as a flag says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MirrorSource {
+    /// Where it usually is: an empty text.
+    Usual,
+    /// At this place.
+    At(Place),
+}
+
+impl FromStr for MirrorSource {
+    type Err = MirrorError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            Ok(Self::Usual)
+        } else {
+            text.parse().map(Self::At)
+        }
+    }
 }
 
 /// Through which caches nodes pull: what the user said for this call, and what the container tools are configured to.
@@ -251,6 +298,50 @@ mod tests {
             let found = mirrors.through(&Repository::parse(image).unwrap());
             let found = found.map(|found| found.to_string());
             assert_eq!(found.as_deref(), through, "{image}");
+        }
+    }
+
+    #[test]
+    fn a_repository_is_found_again_at_another_place() {
+        for (from, to, image, moved) in [
+            (
+                "m.example.com/hub",
+                "docker.io",
+                "m.example.com/hub/tracebloc/api",
+                Some("docker.io/tracebloc/api"),
+            ),
+            (
+                "m.example.com",
+                "docker.io",
+                "m.example.com/busybox",
+                Some("docker.io/library/busybox"),
+            ),
+            (
+                "m.example.com:5000/",
+                "m.example.com:6000/up/",
+                "m.example.com:5000/a",
+                Some("m.example.com:6000/up/a"),
+            ),
+            (
+                "m.example.com/hub",
+                "docker.io",
+                "m.example.com/hub2/a",
+                None,
+            ),
+            ("docker.io", "docker.io", "tracebloc/api", None),
+        ] {
+            let place = |text: &str| text.parse::<Place>().expect(text);
+            let found = place(from).moved(&Repository::parse(image).unwrap(), &place(to));
+            assert_eq!(found.map(|found| found.to_string()).as_deref(), moved);
+        }
+        for text in [
+            "",
+            "name",
+            "https://h.example",
+            "h.example/UPPER",
+            "h.example/a:b",
+        ] {
+            assert!(text.parse::<Place>().is_err(), "{text}");
         }
     }
 
