@@ -1,25 +1,22 @@
 //! Chart repositories: the versions of charts, by HTTP, with a copy that is asked about instead of fetched again, and in registries.
 
-mod cache;
 mod error;
 mod memory;
 mod oci;
 mod repositories;
 
 use jiff::Timestamp;
-use reqwest::header::{
-    ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
-};
+use reqwest::header::HeaderValue;
 use tokio::time::{Duration, Instant};
 use tracebloc_core::assess::source::RepositorySource;
 use tracebloc_core::index::{ChartChanges, ChartIndex, IndexError};
 use tracebloc_core::name::ChartName;
 use tracebloc_core::snapshot::{Evidence, ObservedChart, RepositoryOrigin};
 
+use crate::cache::{Cache, Kind, Validators};
 use crate::http::{HttpClient, Request, SafeUrl};
 use crate::registry::Registry;
 
-pub(crate) use cache::{Cache, Cleared};
 pub(crate) use error::ChartsError;
 pub(crate) use oci::{Details, is_plain_http};
 use repositories::Access;
@@ -151,7 +148,7 @@ impl<'context> Charts<'context> {
         let access = self.access(source);
         let kept = self
             .cache_for(source)
-            .and_then(|cache| cache.index(&source.reference.url));
+            .and_then(|cache| cache.copy(Kind::Index, &source.reference.url));
         let mut request = Request::get(url, Instant::now() + DEADLINE)
             .body_limit(INDEX_LIMIT)
             .credentials_everywhere(access.everywhere);
@@ -163,17 +160,7 @@ impl<'context> Charts<'context> {
             request = request.authorization(authorization);
         }
         if let Some(kept) = &kept {
-            for (name, value) in [
-                (IF_NONE_MATCH, &kept.etag),
-                (IF_MODIFIED_SINCE, &kept.last_modified),
-            ] {
-                if let Some(value) = value
-                    .as_deref()
-                    .and_then(|text| HeaderValue::from_str(text).ok())
-                {
-                    request = request.header(name, value);
-                }
-            }
+            request = request.unless_as_in(&kept.validators);
         }
         let answer = match access.tls()? {
             Some(tls) => self.http.with_tls(tls)?.send(&request).await?,
@@ -188,13 +175,10 @@ impl<'context> Charts<'context> {
             (304, None) => Err(ChartsError::NotModified {
                 endpoint: answer.endpoint,
             }),
-            _ => {
-                let header = |name: HeaderName| answer.header(name.as_str()).map(str::to_owned);
-                Ok(Index {
-                    validators: Some((header(ETAG), header(LAST_MODIFIED))),
-                    body: answer.body,
-                })
-            }
+            _ => Ok(Index {
+                validators: Some(answer.validators()),
+                body: answer.body,
+            }),
         }
     }
 }
@@ -202,14 +186,14 @@ impl<'context> Charts<'context> {
 /// What a repository gave as its index.
 struct Index {
     body: Vec<u8>,
-    /// `ETag` and `Last-Modified`; `None` where the body is the copy that was kept.
-    validators: Option<(Option<String>, Option<String>)>,
+    /// What to ask about it with; `None` where the body is the copy that was kept.
+    validators: Option<Validators>,
 }
 
 impl Index {
     fn keep(&self, cache: &Cache, url: &str) {
-        if let Some((etag, last_modified)) = &self.validators {
-            cache.keep_index(url, etag.clone(), last_modified.clone(), &self.body);
+        if let Some(validators) = &self.validators {
+            cache.keep_copy(Kind::Index, url, validators.clone(), &self.body);
         }
     }
 }

@@ -5,6 +5,7 @@ mod environment;
 mod error;
 mod exec;
 mod kubeconfig;
+mod mirrors;
 mod proxy;
 mod registries;
 
@@ -23,6 +24,7 @@ use crate::ui::Ui;
 pub(crate) use environment::Environment;
 pub(crate) use error::ContextError;
 pub(crate) use kubeconfig::Target;
+pub(crate) use mirrors::RegistryConfiguration;
 
 /// How long one request to the API server may take where `--request-timeout` does not say.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,6 +69,8 @@ pub(crate) struct Context {
     pub(crate) storage: Storage,
     /// Registry credentials of the user.
     pub(crate) credentials: UserCredentials,
+    /// Through which caches images are pulled, by the user's configuration of the container tools.
+    pub(crate) pulls: RegistryConfiguration,
     /// The chart repositories of the user, or why they are not known.
     repositories: Result<Repositories, RepositoriesError>,
     /// Where copies of chart indexes are kept; `None` where there is no such place.
@@ -164,6 +168,7 @@ impl Context {
             namespace_given,
             storage: environment.storage()?,
             credentials: registries::credentials(&environment, ui),
+            pulls: RegistryConfiguration::read(&environment),
             repositories: match environment.repositories_file() {
                 Some(path) => Repositories::read(&path),
                 None => Ok(Repositories::default()),

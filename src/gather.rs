@@ -16,7 +16,7 @@ use futures_util::future::{join, join3};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 use tracebloc_core::assess::{Question, is_product};
-use tracebloc_core::image::RegistryMirror;
+use tracebloc_core::image::{MirrorSource, Mirrors, RegistryMirror};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Release;
 use tracebloc_core::snapshot::{
@@ -24,7 +24,8 @@ use tracebloc_core::snapshot::{
 };
 use tracebloc_core::version::Version;
 
-use crate::charts::{Cache, Charts};
+use crate::cache::Cache;
+use crate::charts::Charts;
 use crate::cluster::{Cluster, ClusterError, Listed, Revisions};
 use crate::context::Context;
 use crate::error::Error;
@@ -52,12 +53,14 @@ pub(crate) struct Request {
     pub(crate) all_charts: bool,
     /// `--repo`.
     pub(crate) repository: Option<String>,
-    /// Whether copies of chart indexes may be used and kept.
+    /// Whether copies of what was answered before may be used and kept.
     pub(crate) use_cache: bool,
     /// Registries to ask over http.
     pub(crate) plain_http: Vec<String>,
-    /// The caches through which nodes pull.
+    /// The caches through which nodes pull, as the user said for this call.
     pub(crate) mirrors: Vec<RegistryMirror>,
+    /// Where the source of a mirror is, if it is asked too.
+    pub(crate) compare_source: Option<MirrorSource>,
     /// Whether registries are asked with the pull secrets of what runs too.
     pub(crate) use_pull_secrets: bool,
     /// Certificate authorities to trust beside the system's.
@@ -122,11 +125,17 @@ pub(crate) async fn gather(
         releases,
     );
     let http = HttpClient::new(request.roots.clone(), deadline)?;
+    let cache = context
+        .cache
+        .as_deref()
+        .filter(|_| request.use_cache)
+        .map(|directory| Cache::at(directory, context.now));
     let registry = Registry::new(
         http.limited(request.max_requests),
         RegistryOptions {
-            plain_http: request.plain_http.clone(),
+            plain_http: [&request.plain_http[..], &context.pulls.insecure].concat(),
             credentials: context.credentials.clone(),
+            cache: cache.clone(),
             ..RegistryOptions::default()
         },
     );
@@ -141,16 +150,19 @@ pub(crate) async fn gather(
     } else {
         Vec::new()
     };
-    let cache = context
-        .cache
-        .as_deref()
-        .filter(|_| request.use_cache)
-        .map(|directory| Cache::at(directory, context.now));
     let charts = Charts::new(http, &registry, cache, context.repositories(), context.now);
     let kubernetes = snapshot.kubernetes.known().cloned();
     let needs = needs::wanted(&snapshot, profile, &request.question);
     let ((), answers, has_needed_api) = join3(
-        surround(&cluster, &registry, ui, profile, request, &mut snapshot),
+        surround(
+            &cluster,
+            &registry,
+            context,
+            ui,
+            profile,
+            request,
+            &mut snapshot,
+        ),
         charts::ask(&charts, &wanted, &request.question, kubernetes.as_ref()),
         needs::ask(&cluster, needs),
     )
@@ -168,6 +180,7 @@ pub(crate) async fn gather(
 async fn surround(
     cluster: &Cluster,
     registry: &Registry,
+    context: &Context,
     ui: &Ui,
     profile: &Profile,
     request: &Request,
@@ -196,7 +209,9 @@ async fn surround(
         if request.use_pull_secrets {
             pull_secrets::lend(cluster, registry, snapshot, profile).await;
         }
-        published::observe(registry, request, snapshot, profile).await;
+        snapshot.unread.extend(context.pulls.unread.iter().cloned());
+        let mirrors = Mirrors::new(request.mirrors.clone(), context.pulls.rules.clone());
+        published::observe(registry, &mirrors, request, snapshot, profile).await;
         ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
         for (registry, allowance) in registry.allowances() {
             ui.detail(|| format!("{registry}: {allowance}"));

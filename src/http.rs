@@ -3,6 +3,7 @@
 //! The caller of [`HttpClient::new`] has installed rustls' process-wide crypto provider.
 
 mod address;
+mod backoff;
 mod budget;
 mod error;
 mod request;
@@ -16,9 +17,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::fmt::rfc2822;
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    AUTHORIZATION, DATE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED, LOCATION, RETRY_AFTER,
+};
 use reqwest::{Method, StatusCode};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 pub(crate) use address::Reach;
 pub(crate) use error::{Endpoint, HttpError, wait};
@@ -27,6 +30,8 @@ pub(crate) use roots::{ExtraRoots, RootsError};
 pub(crate) use safe_url::SafeUrl;
 pub(crate) use tls::TlsOptions;
 
+use crate::cache::Validators;
+use backoff::Backoff;
 use budget::Budget;
 
 /// How we call ourselves.
@@ -34,9 +39,6 @@ const USER_AGENT: &str = concat!("kubectl-tracebloc/", env!("CARGO_PKG_VERSION")
 
 /// The most time for TCP and TLS together, so that a dead address leaves time for the next one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Pauses before the second and the third try.
-const BACKOFF: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(500)];
 
 /// The most redirects followed for one request.
 const REDIRECT_LIMIT: usize = 5;
@@ -58,6 +60,15 @@ impl Answer {
     /// A header as text, where it is there and printable.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// What it can be asked about with, once a copy of it is kept.
+    pub(crate) fn validators(&self) -> Validators {
+        let text = |name: HeaderName| self.header(name.as_str()).map(str::to_owned);
+        Validators {
+            etag: text(ETAG),
+            last_modified: text(LAST_MODIFIED),
+        }
     }
 
     /// The answer itself where its status is a success or `304 Not Modified`, else [`HttpError::Status`].
@@ -94,6 +105,7 @@ pub(crate) struct HttpClient {
     roots: ExtraRoots,
     tls: TlsOptions,
     budget: Option<Arc<Budget>>,
+    backoff: Arc<Backoff>,
     /// When the whole call has used up its time, whatever a single request may take.
     deadline: Option<Instant>,
 }
@@ -108,6 +120,7 @@ impl HttpClient {
             roots,
             tls: TlsOptions::default(),
             budget: None,
+            backoff: Arc::new(Backoff::new()),
             deadline,
         })
     }
@@ -120,6 +133,7 @@ impl HttpClient {
             roots: self.roots.clone(),
             tls,
             budget: self.budget.clone(),
+            backoff: Arc::clone(&self.backoff),
             deadline: self.deadline,
         })
     }
@@ -132,41 +146,47 @@ impl HttpClient {
         }
     }
 
-    /// Sends a request. Connections cut off and the statuses 502, 503 and 504 are tried again, and so is 429 where the time that the
-    /// server asks for ends before the deadline.
+    /// Sends a request. Connections cut off and the statuses 429, 502, 503 and 504 are tried again a few times, with pauses that grow or as
+    /// long as the server asks for, where the pause ends before the deadline. Each try counts for the budget.
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer, HttpError> {
         let begun = Instant::now();
         let deadline = self
             .deadline
             .map_or(request.deadline, |whole| whole.min(request.deadline));
+        let endpoint = Endpoint::of(request.url.as_url());
         if deadline <= begun {
-            return Err(HttpError::NoTimeLeft {
-                endpoint: Endpoint::of(request.url.as_url()),
-            });
+            return Err(HttpError::NoTimeLeft { endpoint });
         }
-        let mut pauses = BACKOFF.into_iter();
+        let mut retries = 0;
         loop {
             let outcome = match timeout_at(deadline, self.follow(request)).await {
                 Ok(outcome) => outcome,
                 Err(_elapsed) => Err(HttpError::Timeout {
-                    endpoint: Endpoint::of(request.url.as_url()),
+                    endpoint: endpoint.clone(),
                     limit: deadline - begun,
                 }),
             };
-            let pause = match &outcome {
-                Err(HttpError::Interrupted { .. }) => pauses.next(),
-                Ok(answer) if matches!(answer.status.as_u16(), 502..=504) => pauses
-                    .next()
-                    .map(|pause| answer.retry_after().unwrap_or(pause)),
-                Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
-                    pauses.next().and_then(|_| answer.retry_after())
+            let told = match &outcome {
+                Err(HttpError::Interrupted { .. }) => None,
+                Ok(answer) if matches!(answer.status.as_u16(), 429 | 502..=504) => {
+                    answer.retry_after()
                 }
                 _ => return outcome,
             };
-            match pause {
-                Some(pause) if Instant::now() + pause < deadline => sleep(pause).await,
-                _ => return outcome.and_then(refuse_rate_limit),
+            let pause = self.backoff.pause(&endpoint, retries, told);
+            // What a server asks for may be longer than a clock can count.
+            let until = pause.and_then(|pause| Instant::now().checked_add(pause));
+            match until {
+                Some(until) if until < deadline => sleep_until(until).await,
+                _ => {
+                    let outcome = outcome.and_then(refuse_rate_limit);
+                    if let Err(HttpError::RateLimited { endpoint, .. }) = &outcome {
+                        self.backoff.give_up(endpoint.clone());
+                    }
+                    return outcome;
+                }
             }
+            retries += 1;
         }
     }
 

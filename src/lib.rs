@@ -3,6 +3,7 @@
 //! A call walks through the rooms in one direction (docs/architecture.md): `cli` (what was typed) → `context` (where it leads) → `gather`
 //! (`cluster` ∥ `charts` ∥ `registry`) → the core's `assess` → `render`.
 
+mod cache;
 mod charts;
 mod cli;
 mod cluster;

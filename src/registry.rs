@@ -8,6 +8,7 @@ mod ask;
 mod challenge;
 mod credentials;
 mod error;
+mod memory;
 mod realm;
 mod tags;
 mod token;
@@ -23,6 +24,7 @@ use tokio::time::Instant;
 use tracebloc_core::image::{Algorithm, Digest, ImageRef, Repository};
 use tracebloc_core::manifest::{MEDIA_TYPES, Manifest};
 
+use crate::cache::{Cache, Validators};
 use crate::http::{Answer, HttpClient, Reach, SafeUrl};
 use challenge::Bearer;
 use credentials::Keychain;
@@ -52,6 +54,8 @@ pub(crate) struct RegistryOptions {
     pub(crate) credentials: UserCredentials,
     /// How long one question may take, waiting for its turn not counted.
     pub(crate) deadline: Duration,
+    /// Where manifests and lists of tags are kept for the next run; none where they are not.
+    pub(crate) cache: Option<Cache>,
 }
 
 impl Default for RegistryOptions {
@@ -60,6 +64,7 @@ impl Default for RegistryOptions {
             plain_http: Vec::new(),
             credentials: UserCredentials::default(),
             deadline: DEFAULT_DEADLINE,
+            cache: None,
         }
     }
 }
@@ -85,6 +90,7 @@ pub(crate) struct Registry {
     challenges: Mutex<HashMap<String, Bearer>>,
     permits: Mutex<HashMap<String, Arc<Semaphore>>>,
     manifests: Mutex<HashMap<Digest, Manifest>>,
+    cache: Option<Cache>,
     /// By registry: what it still takes from us, where it says so.
     allowances: Mutex<BTreeMap<String, Allowance>>,
     /// The repositories that gave something for credentials.
@@ -102,6 +108,8 @@ struct Visit<'a> {
     accept: String,
     /// The same in words: the tag or digest.
     reference: String,
+    /// What a copy that is kept is to be asked about with.
+    validators: Validators,
     deadline: Instant,
     /// With which credentials it was asked so far.
     asked: Asked,
@@ -120,6 +128,7 @@ impl Registry {
             plain_http,
             credentials,
             deadline,
+            cache,
         } = options;
         Self {
             http,
@@ -130,6 +139,7 @@ impl Registry {
             challenges: Mutex::default(),
             permits: Mutex::default(),
             manifests: Mutex::default(),
+            cache,
             allowances: Mutex::default(),
             personal: Mutex::default(),
         }
@@ -186,7 +196,7 @@ impl Registry {
         })
     }
 
-    /// The manifest of a digest. Its content is checked against the digest, and kept for the rest of the run.
+    /// The manifest of a digest, which never changes: from the cache where that has it. Its content is checked against the digest in any case.
     pub(crate) async fn manifest(
         &self,
         repository: &Repository,
@@ -199,7 +209,7 @@ impl Registry {
                 .get(digest)
                 .cloned()
         };
-        if let Some(manifest) = kept() {
+        if let Some(manifest) = kept().or_else(|| self.kept_manifest(digest)) {
             return Ok(manifest);
         }
         let semaphore = self.semaphore(repository);
@@ -243,12 +253,18 @@ impl Registry {
                     source,
                 }
             })?;
+        self.remember_manifest(&digest, &manifest);
+        self.keep_manifest(&digest, media_type(answer).as_deref(), &answer.body);
+        Ok((digest, manifest))
+    }
+
+    /// Keeps a manifest for the rest of the run.
+    fn remember_manifest(&self, digest: &Digest, manifest: &Manifest) {
         let mut manifests = self
             .manifests
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         manifests.insert(digest.clone(), manifest.clone());
-        Ok((digest, manifest))
     }
 
     fn visit<'a>(
@@ -267,6 +283,7 @@ impl Registry {
             origin,
             accept: MEDIA_TYPES.join(", "),
             reference,
+            validators: Validators::default(),
             deadline: Instant::now() + self.deadline,
             asked: Asked::Anonymously,
         })

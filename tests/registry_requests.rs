@@ -122,3 +122,33 @@ fn what_is_left_of_a_limit_is_told_with_verbose() {
     let output = run(&tenant, &["outdated", "--only", "digest"]);
     assert!(!output.stderr.contains("pulls left"), "{output}");
 }
+
+#[test]
+fn a_limit_without_a_word_on_how_long_is_tried_again_and_each_try_counts() {
+    let (tenant, proxy) = behind_a_proxy("requests-backoff");
+    let part = "/tracebloc/jobs-manager/";
+    let state = |arguments: &[&str]| {
+        let report = outdated(&tenant, &[&["--only", "digest"], arguments].concat());
+        image(&report, "jobs-manager").clone()
+    };
+    for status in [429, 503] {
+        proxy.log().clear();
+        proxy.break_with(Rule::new(part, Fault::status(status)).times(2));
+        assert_eq!(state(&[])["state"], "current");
+        let tries = proxy.log().all();
+        let tries = tries.iter().filter(|request| request.path.contains(part));
+        assert_eq!(tries.count(), 3, "{status}");
+        proxy.heal();
+    }
+    proxy.break_with(Rule::new(part, Fault::status(429)));
+    proxy.log().clear();
+    let limited = state(&[]);
+    assert_eq!(limited["unknown"]["reason"], "rate-limited", "{limited:#}");
+    let tries = proxy.log().all();
+    let tries = tries.iter().filter(|request| request.path.contains(part));
+    assert_eq!(tries.count(), 4);
+    // What is tried again is paid for: one request is left for each of the five others, and none for a second try.
+    proxy.log().clear();
+    state(&["--max-requests", "6"]);
+    assert_eq!(proxy.log().all().len(), 6);
+}

@@ -30,7 +30,8 @@ use crate::version::Constraint;
 
 pub use chart::wanted_details;
 pub use digest::{
-    PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_tag_lists, wanted_tags,
+    PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_sources, wanted_tag_lists,
+    wanted_tags,
 };
 pub use needs::needs_api;
 pub use status::status;

@@ -126,6 +126,10 @@ codes! {
     CacheStale = "cache-stale", Warning;
     /// The pull-through cache of the nodes did not say what it serves, or stands in for a registry that did not answer.
     CacheUnconfirmed = "cache-unconfirmed", Info;
+    /// The mirror that images come from has other content for a tag than its source.
+    MirrorBehind = "mirror-behind", Warning;
+    /// What the source of the mirror has was asked for, and is not known.
+    MirrorUnconfirmed = "mirror-unconfirmed", Info;
     /// It is not known whether pods run what is published.
     DigestUnknown = "digest-unknown", Warning;
     /// The chart has a job that upgrades the release by itself, and this release goes without it.

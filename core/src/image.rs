@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use digest::{Algorithm, Digest};
-pub use mirror::{MirrorError, RegistryMirror};
+pub use mirror::{MirrorError, MirrorSource, Mirrors, Place, RegistryMirror, RegistryRule};
 pub use name::{Repository, Tag};
 pub use running::{RunningImage, RunningKind};
 pub use version_tag::VersionTag;

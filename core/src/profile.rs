@@ -13,6 +13,7 @@ pub use automation::{
 pub use breaker::{ApiNeed, Breaker, Effect, Fact, Look, Span, Test};
 pub use knowledge::{Advisory, DefaultKey, HeldPin, OptOut};
 
+use crate::image::Place;
 use crate::name::{ChartName, Namespace, ReleaseName};
 use crate::release::{Origin, Release};
 use crate::version::Version;
@@ -143,6 +144,13 @@ impl Profile {
     /// The embedded profile of the tracebloc `client` chart.
     pub fn client() -> Result<Self, YamlError> {
         yaml::from_slice(CLIENT.as_bytes())
+    }
+
+    /// The mirror that a release's values name for all its images, and the registry that it stands in for; `None` where they name none.
+    pub fn mirror_of(&self, release: &Release) -> Option<(Place, Place)> {
+        let MirrorRule { value, source, .. } = &self.automation.image_refresh.mirror;
+        let (mirror, _) = release.values.text(value)?;
+        Some((mirror.parse().ok()?, source.parse().ok()?))
     }
 
     /// What a release is to this profile: the chart's name must fit *and* the stored manifest must have the main workload (DESIGN §6).

@@ -331,6 +331,9 @@ pub struct DigestReport {
     /// What the pull-through cache of the nodes serves, where one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached: Option<CachedDigest>,
+    /// What the mirror's source has, where it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceDigest>,
     /// What the annotation says was rolled out last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Digest>,
@@ -354,6 +357,18 @@ pub struct CachedDigest {
     #[schemars(with = "String")]
     pub through: ImageRef,
     /// What it points to; absent where the cache did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+}
+
+/// What a mirror's source has for the same tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceDigest {
+    /// The image at the source.
+    #[schemars(with = "String")]
+    pub image: ImageRef,
+    /// What it points to; absent where the source did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
 }

@@ -315,6 +315,9 @@ pub struct Snapshot {
     /// What the pull-through cache of the nodes serves for a tag, by the tag that references name.
     #[serde(default)]
     pub cached: BTreeMap<ImageRef, CachedTag>,
+    /// What the source of a mirror has, by the tag in the mirror; empty where the source was not asked.
+    #[serde(default)]
+    pub sources: BTreeMap<ImageRef, SourceTag>,
     /// The tags of each repository whose versions matter.
     #[serde(default)]
     pub tags: BTreeMap<Repository, Evidence<Vec<Tag>>>,
@@ -332,6 +335,16 @@ pub struct CachedTag {
     pub digest: Evidence<Digest>,
     /// True where the registry itself did not answer, so that the cache's word counts as what is published.
     pub stands_in: bool,
+}
+
+/// What a mirror's source has for a tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceTag {
+    /// The tag at the source.
+    pub image: ImageRef,
+    /// What it points to there.
+    pub digest: Evidence<Digest>,
 }
 
 impl Snapshot {
@@ -359,6 +372,7 @@ impl Snapshot {
             unread: Vec::new(),
             published: BTreeMap::new(),
             cached: BTreeMap::new(),
+            sources: BTreeMap::new(),
             tags: BTreeMap::new(),
             manifests: BTreeMap::new(),
         }

@@ -6,8 +6,8 @@ use tracebloc_core::index::{ChartChanges, ChartHistory, ChartIndex};
 use tracebloc_core::name::ChartName;
 use tracebloc_core::snapshot::ObservedChart;
 
-use super::cache::{Cache, Kind};
 use super::{Charts, oci};
+use crate::cache::{Cache, Kind};
 
 impl Charts<'_> {
     /// The cache, for a repository that is asked without credentials. A copy of what needs them would be readable without.

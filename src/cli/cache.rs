@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 
 /// Look after what is kept in the user's cache directory
 ///
-/// Kept are copies of chart indexes, the versions that were listed before, and configurations of charts in registries; nothing that came
-/// with credentials, and 64 MiB at most.
+/// Kept are copies of chart indexes and of lists of tags, the versions that were listed before, and manifests and configurations of charts in
+/// registries; never what a tag points to, no credentials and no token, of what came with credentials only manifests, and 64 MiB at most.
 #[derive(Debug, Args)]
 pub(crate) struct CacheArgs {
     #[command(subcommand)]

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Args;
-use tracebloc_core::image::RegistryMirror;
+use tracebloc_core::image::{MirrorSource, RegistryMirror};
 use tracebloc_core::version::Constraint;
 
 /// Where to ask what is published.
@@ -13,7 +13,7 @@ pub(crate) struct SourceArgs {
     /// The chart repository to compare with, by URL or by its name in `helm repo list`, instead of the one that each release names
     #[arg(long, value_name = "REPOSITORY")]
     pub(crate) repo: Option<String>,
-    /// Do not read or keep a copy of the chart repository's index
+    /// Neither use nor keep copies of what repositories and registries answered before
     #[arg(long)]
     pub(crate) no_cache: bool,
     /// Count prereleases of the chart too
@@ -28,6 +28,9 @@ pub(crate) struct SourceArgs {
     /// Say that the nodes pull a registry's images through a cache, such as docker.io=cache.example.com/hub; repeatable
     #[arg(long, value_name = "REGISTRY=HOST[/PREFIX]")]
     pub(crate) registry_mirror: Vec<RegistryMirror>,
+    /// Where images come from a mirror (`global.imageRegistry`), ask its source too whether the mirror lags behind: Docker Hub, or the given place
+    #[arg(long, value_name = "HOST[/PREFIX]", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) compare_source: Option<MirrorSource>,
     /// Ask registries with the pull secrets of the running pods too, which takes the right to read them
     #[arg(long)]
     pub(crate) use_pull_secrets: bool,

@@ -2,7 +2,7 @@
 
 use tracebloc_core::time::counted;
 
-use crate::charts::{Cache, Cleared};
+use crate::cache::{Cache, Cleared};
 use crate::cli::{CacheArgs, CacheCommand};
 use crate::context::Surroundings;
 use crate::error::{Error, Exit};

@@ -30,6 +30,7 @@ pub(super) fn request(
         use_cache: !source.no_cache,
         plain_http: source.plain_http,
         mirrors: source.registry_mirror,
+        compare_source: source.compare_source,
         use_pull_secrets: source.use_pull_secrets,
         roots: match source.ca_file {
             Some(path) => ExtraRoots::read(&path)?,

@@ -1,13 +1,15 @@
 //! What is published: one HEAD for each tag of which something runs, the tags where that tag is a version, and manifests only where a judgement
 //! depends on them.
 
-use futures_util::future::join;
+use futures_util::future::{join, join3};
 use futures_util::stream::{self, StreamExt as _};
-use tracebloc_core::assess::{Wanted, wanted_manifests, wanted_tag_lists, wanted_tags};
-use tracebloc_core::image::{Digest, ImageRef, RegistryMirror, Repository};
+use tracebloc_core::assess::{
+    Wanted, wanted_manifests, wanted_sources, wanted_tag_lists, wanted_tags,
+};
+use tracebloc_core::image::{Digest, ImageRef, Mirrors};
 use tracebloc_core::manifest::Document;
 use tracebloc_core::profile::Profile;
-use tracebloc_core::snapshot::{CachedTag, Evidence, Snapshot};
+use tracebloc_core::snapshot::{CachedTag, Evidence, Snapshot, SourceTag};
 
 use super::Request;
 use crate::registry::{Registry, RegistryError};
@@ -20,12 +22,15 @@ const ROUNDS: usize = 6;
 
 pub(super) async fn observe(
     registry: &Registry,
+    mirrors: &Mirrors,
     request: &Request,
     snapshot: &mut Snapshot,
     profile: &Profile,
 ) {
     let Request {
-        question, mirrors, ..
+        question,
+        compare_source,
+        ..
     } = request;
     let wanted_if = |asked: bool| asked.then_some(&*snapshot);
     let tags = wanted_if(question.digest).map(|snapshot| wanted_tags(snapshot, profile));
@@ -46,8 +51,20 @@ pub(super) async fn observe(
         })
         .buffer_unordered(AT_ONCE)
         .collect();
-    let (published, lists) = join(published, lists).await;
+    let sources = compare_source
+        .as_ref()
+        .filter(|_| question.digest)
+        .map(|place| wanted_sources(snapshot, profile, place));
+    let sources = stream::iter(sources.into_iter().flatten())
+        .map(|(tag, image)| async move {
+            let digest = digest_of(registry, &image).await;
+            (tag, SourceTag { image, digest })
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect();
+    let (published, lists, sources) = join3(published, lists, sources).await;
     snapshot.tags = lists;
+    snapshot.sources = sources;
     for (tag, digest, cached) in published {
         if let Some(cached) = cached {
             snapshot.cached.insert(tag.clone(), cached);
@@ -62,10 +79,10 @@ pub(super) async fn observe(
 /// What a tag points to, and what the cache serves for it if nodes pull through one. Where only the cache answers, its word counts.
 async fn one_tag(
     registry: &Registry,
-    mirrors: &[RegistryMirror],
+    mirrors: &Mirrors,
     tag: ImageRef,
 ) -> (ImageRef, Evidence<Digest>, Option<CachedTag>) {
-    let Some(through) = through(mirrors, tag.repository()) else {
+    let Some(through) = mirrors.through(tag.repository()) else {
         let digest = digest_of(registry, &tag).await;
         return (tag, digest, None);
     };
@@ -81,10 +98,6 @@ async fn one_tag(
     (tag, digest, Some(cached))
 }
 
-fn through(mirrors: &[RegistryMirror], repository: &Repository) -> Option<Repository> {
-    mirrors.iter().find_map(|mirror| mirror.of(repository))
-}
-
 async fn digest_of(registry: &Registry, tag: &ImageRef) -> Evidence<Digest> {
     match registry.published(tag).await {
         Ok(published) => Evidence::Known(published.digest),
@@ -95,7 +108,7 @@ async fn digest_of(registry: &Registry, tag: &ImageRef) -> Evidence<Digest> {
 /// Fetches manifests until the judgement needs no more.
 async fn manifests(
     registry: &Registry,
-    mirrors: &[RegistryMirror],
+    mirrors: &Mirrors,
     snapshot: &mut Snapshot,
     profile: &Profile,
 ) {
@@ -123,9 +136,9 @@ async fn manifests(
 }
 
 /// The content of a digest. A cache that has it answers in place of the registry: the digest says that it is the same.
-async fn document(registry: &Registry, mirrors: &[RegistryMirror], wanted: &Wanted) -> Document {
+async fn document(registry: &Registry, mirrors: &Mirrors, wanted: &Wanted) -> Document {
     let Wanted { repository, digest } = wanted;
-    if let Some(through) = through(mirrors, repository)
+    if let Some(through) = mirrors.through(repository)
         && let Ok(manifest) = registry.manifest(&through, digest).await
     {
         return Document::Found(manifest);

@@ -3,10 +3,14 @@
 use std::fmt;
 
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
+};
 use tokio::time::Instant;
 
 use super::SafeUrl;
+use crate::cache::Validators;
 
 /// The body cap of requests that set none: enough for tokens and error documents.
 const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
@@ -96,6 +100,24 @@ impl Request {
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+
+    /// Asks only for what is no longer as it was with these validators: else the answer is 304.
+    pub(crate) fn unless_as_in(self, validators: &Validators) -> Self {
+        let Validators {
+            etag,
+            last_modified,
+        } = validators;
+        let conditions = [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, last_modified)];
+        conditions.into_iter().fold(self, |request, (name, text)| {
+            let value = text
+                .as_deref()
+                .and_then(|text| HeaderValue::from_str(text).ok());
+            match value {
+                Some(value) => request.header(name, value),
+                None => request,
+            }
+        })
     }
 
     /// Adds credentials, which never print and never reach another host.

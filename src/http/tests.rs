@@ -111,7 +111,7 @@ async fn short_trouble_is_waited_out() {
 }
 
 #[tokio::test]
-async fn lasting_trouble_is_reported_after_three_tries() {
+async fn lasting_trouble_is_reported_after_four_tries() {
     let broken = reply(502, "", "");
     let server = Server::start(move |_| broken.clone());
     let answer = client()
@@ -123,14 +123,14 @@ async fn lasting_trouble_is_reported_after_three_tries() {
         answer.success(),
         Err(HttpError::Status { status: 502, .. })
     ));
-    assert_eq!(server.seen().len(), 3);
+    assert_eq!(server.seen().len(), 4);
     let server = Server::start(|_| String::new());
     let error = client()
         .send(&Request::get(server.url("/"), soon()))
         .await
         .expect_err("no answer");
     assert!(matches!(error, HttpError::Interrupted { .. }), "{error:?}");
-    assert_eq!(server.seen().len(), 3);
+    assert_eq!(server.seen().len(), 4);
 }
 
 #[tokio::test]
@@ -163,8 +163,7 @@ async fn a_rate_limit_is_waited_for_only_within_the_deadline() {
     for (headers, expected) in [
         ("Retry-After: 60\r\n", Some(60)),
         (dates, Some(120)),
-        ("", None),
-        ("Retry-After: soon\r\n", None),
+        ("Retry-After: 18446744073709551615\r\n", Some(u64::MAX)),
     ] {
         let server = Server::scripted(&[&reply(429, headers, "")]);
         let error = client()
@@ -177,6 +176,49 @@ async fn a_rate_limit_is_waited_for_only_within_the_deadline() {
         assert_eq!(retry_after, expected.map(Duration::from_secs), "{headers}");
         assert_eq!(server.seen().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_limit_without_a_word_on_how_long_is_tried_again_a_few_times() {
+    for (status, headers) in [(429, ""), (429, "Retry-After: soon\r\n"), (503, "")] {
+        let limited = reply(status, headers, "");
+        let server = Server::scripted(&[&limited, &limited, &limited, &reply(200, "", "well")]);
+        let answer = client().send(&Request::get(server.url("/"), soon())).await;
+        assert_eq!(answer.expect("the fourth try").body, b"well");
+    }
+    let server = Server::start(|_| reply(429, "", ""));
+    let client = client();
+    for tries in [4, 1, 1] {
+        let before = server.seen().len();
+        let error = client
+            .send(&Request::get(server.url("/"), soon()))
+            .await
+            .expect_err("limited");
+        assert!(matches!(error, HttpError::RateLimited { .. }), "{error:?}");
+        assert_eq!(
+            server.seen().len() - before,
+            tries,
+            "only the first insists"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_pause_outlasts_the_deadline() {
+    let server = Server::start(|_| reply(429, "", ""));
+    let begun = Instant::now();
+    let deadline = begun + Duration::from_millis(400);
+    let error = client()
+        .send(&Request::get(server.url("/"), deadline))
+        .await
+        .expect_err("limited");
+    assert!(matches!(error, HttpError::RateLimited { .. }), "{error:?}");
+    assert!(Instant::now() < deadline + Duration::from_millis(50));
+    assert!(
+        (2..=3).contains(&server.seen().len()),
+        "{:?}",
+        server.seen()
+    );
 }
 
 #[tokio::test]
@@ -325,6 +367,7 @@ async fn failures_to_connect_are_told_apart() {
     let url = SafeUrl::parse(&format!("http://{}.invalid/", "x".repeat(64))).expect("a URL");
     let direct = HttpClient {
         budget: None,
+        backoff: Arc::new(Backoff::seeded(0)),
         roots: ExtraRoots::default(),
         tls: TlsOptions::default(),
         proxied: build(

@@ -175,13 +175,16 @@ impl Registry {
             repository,
             url,
             accept,
+            validators,
             deadline,
             ..
         } = visit;
         let url = url.clone();
         let mut request = match method {
             Method::Head => Request::head(url, *deadline),
-            Method::Get => Request::get(url, *deadline).body_limit(ANSWER_LIMIT),
+            Method::Get => Request::get(url, *deadline)
+                .body_limit(ANSWER_LIMIT)
+                .unless_as_in(validators),
         };
         if let Ok(accept) = HeaderValue::try_from(accept.as_str()) {
             request = request.header(ACCEPT, accept);

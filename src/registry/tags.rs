@@ -7,8 +7,9 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use tracebloc_core::image::{Repository, Tag};
 
+use super::memory::KeptPage;
 use super::{Method, Registry, RegistryError, Visit, permit};
-use crate::http::SafeUrl;
+use crate::http::{Answer, SafeUrl};
 
 /// How many tags a page is asked to have. Registries give fewer as they like.
 const PAGE: &str = "1000";
@@ -62,21 +63,29 @@ impl Registry {
             if read.len() > PAGE_LIMIT {
                 return Err(failed(TagsError::Endless));
             }
+            let (validators, kept) = self.kept_page(&url).unzip();
             let mut visit = Visit {
                 accept: "application/json".to_owned(),
                 url: url.clone(),
+                validators: validators.unwrap_or_default(),
                 ..self.visit(repository, "tags/list".to_owned())?
             };
             visit.deadline = visit.deadline.min(end);
             let answer = self.ask(&mut visit, Method::Get).await?;
-            if !answer.status.is_success() {
-                return Err(visit.refusal(answer.status.as_u16()));
-            }
-            let page: Page =
-                serde_json::from_slice(&answer.body).map_err(|_| failed(TagsError::Malformed))?;
-            let found = page.tags.unwrap_or_default();
-            tags.extend(found.iter().filter_map(|tag| Tag::parse(tag).ok()));
-            next = next_page(&answer.headers, &url).map_err(failed)?;
+            let page = match (answer.status.as_u16(), kept) {
+                (304, Some(kept)) => kept,
+                (200..=299, _) => {
+                    let page = read_page(&answer, &url).map_err(failed)?;
+                    self.keep_page(repository, &url, answer.validators(), &page);
+                    page
+                }
+                (status, _) => return Err(visit.refusal(status)),
+            };
+            tags.extend(page.tags.iter().filter_map(|tag| Tag::parse(tag).ok()));
+            next = match page.next {
+                Some(target) => Some(same_server(&url, &target).map_err(failed)?),
+                None => None,
+            };
         }
         Ok(tags)
     }
@@ -93,6 +102,16 @@ impl Registry {
     }
 }
 
+/// The tags of a page, and where the next one is.
+fn read_page(answer: &Answer, this: &SafeUrl) -> Result<KeptPage, TagsError> {
+    let page: Page = serde_json::from_slice(&answer.body).map_err(|_| TagsError::Malformed)?;
+    let next = next_page(&answer.headers, this)?;
+    Ok(KeptPage {
+        tags: page.tags.unwrap_or_default(),
+        next: next.map(|next| next.as_url().to_string()),
+    })
+}
+
 /// Where the page after `this` is, by the `Link` headers (RFC 8288); none after the last.
 fn next_page(headers: &HeaderMap, this: &SafeUrl) -> Result<Option<SafeUrl>, TagsError> {
     let links = headers.get_all(LINK).into_iter();
@@ -102,9 +121,14 @@ fn next_page(headers: &HeaderMap, this: &SafeUrl) -> Result<Option<SafeUrl>, Tag
     let Some(target) = target else {
         return Ok(None);
     };
+    same_server(this, target).map(Some)
+}
+
+/// The URL that a page leads to, which credentials may be sent to as well.
+fn same_server(this: &SafeUrl, target: &str) -> Result<SafeUrl, TagsError> {
     let url = this.join(target).map_err(|_| TagsError::Malformed)?;
     if url.as_url().origin() == this.as_url().origin() {
-        Ok(Some(url))
+        Ok(url)
     } else {
         Err(TagsError::Elsewhere)
     }

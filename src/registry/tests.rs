@@ -1,5 +1,10 @@
 mod credentials;
+mod memory;
 mod tags;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
 
 use super::realm::RealmError;
 use super::*;
@@ -30,6 +35,38 @@ fn registry(config: &str) -> Registry {
             ..RegistryOptions::default()
         },
     )
+}
+
+/// A cache directory of its own for each test, removed at the end.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let name = format!("tracebloc-registry-{name}-{}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    /// A run of its own: nothing but the directory is shared with others.
+    fn run(&self, config: &str) -> Registry {
+        let mut registry = registry(config);
+        registry.cache = Some(Cache::at(&self.0, Timestamp::now()));
+        registry
+    }
+
+    /// The files that are kept, of one kind.
+    fn files(&self, kind: &str) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.0.join(kind));
+        let entries = entries.into_iter().flatten();
+        entries
+            .map(|entry| entry.expect("readable").path())
+            .collect()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap_or_default();
+    }
 }
 
 fn found(body: &str) -> String {

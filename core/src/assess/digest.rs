@@ -2,6 +2,7 @@
 
 mod advise;
 mod cache;
+mod mirror;
 mod platform;
 mod usage;
 mod version;
@@ -25,6 +26,7 @@ use crate::report::{
 use crate::snapshot::{Evidence, GapReason, Snapshot};
 use crate::time::counted;
 use crate::workload::{Pod, PullPolicy, Rollout, WorkloadId};
+pub use mirror::wanted_sources;
 use usage::{Image, Usage, images};
 pub use version::wanted_tag_lists;
 
@@ -88,6 +90,7 @@ pub fn wanted_manifests(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Want
             platform_of(snapshot, pod).cloned(),
         ));
     });
+    let of_sources = mirror::wanted_manifests(snapshot);
     running
         .into_iter()
         .filter_map(|(tag, running, platform)| {
@@ -102,6 +105,7 @@ pub fn wanted_manifests(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Want
             }
         })
         .chain(platform::wanted(snapshot, profile))
+        .chain(of_sources)
         .collect()
 }
 
@@ -419,6 +423,7 @@ fn report(
             observed_at: published.is_some().then_some(snapshot.observed_at),
             published,
             cached: cache::report(snapshot, image),
+            source: mirror::report(snapshot, image),
             recorded: image.recorded.clone(),
             pinned: image.pinned.clone(),
             running: tally
@@ -547,6 +552,7 @@ fn found(
     }
     findings.extend(cache::found(case, image, &name()));
     findings.extend(platform::found(case, image, &name()));
+    findings.extend(mirror::found(case, image, &name()));
     if report.flags.contains(&ImageFlag::Skewed) && report.state == ImageState::Behind {
         findings.push(Finding::new(
             Code::DigestSkewed,

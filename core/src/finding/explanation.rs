@@ -203,6 +203,18 @@ impl Code {
                 consequence: "Pods are compared with what one of the two says; whether the other agrees is unknown.",
                 next_step: "Nothing need be done where the network is meant to be closed; else remove the cause that the message names.",
             },
+            Self::MirrorBehind => Explanation {
+                rests_on: "What the mirror that the release's values name and its source answer for the same tag. The same image under another index, or one platform's image of the source's index, counts as equal.",
+                cause: "The tag was moved at the source after the mirror had copied it, or somebody pushed other content to the mirror.",
+                consequence: "Pods that run what the mirror has count as current, and still lack what the source published since. Neither a restart nor the chart's own jobs can bring it.",
+                next_step: "Copy the image from the source to the mirror anew, with the tool that fills the mirror. Then `outdated` tells which pods are behind.",
+            },
+            Self::MirrorUnconfirmed => Explanation {
+                rests_on: "The answer of the mirror's source, or the lack of one.",
+                cause: "The source did not answer, as from a network without a way out, does not have the tag, or its content could not be compared.",
+                consequence: "Whether the mirror lags behind its source is unknown. All else is judged by the mirror.",
+                next_step: "Remove the cause that the message names, or leave `--compare-source` out.",
+            },
             Self::UpgradeAbsent => Explanation {
                 rests_on: "The release's values and stored manifest, and the chart's versions that have such a job.",
                 cause: "The job is switched off, the chart version is older than the job, or it was never rendered.",

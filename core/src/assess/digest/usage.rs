@@ -12,6 +12,8 @@ use crate::workload::{Container, LiveWorkload, WorkloadId};
 /// One image of a release.
 pub(super) struct Image<'facts> {
     pub(super) name: String,
+    /// True if the profile knows it.
+    pub(super) known: bool,
     /// Registry and repository as users write them.
     pub(super) repository: String,
     /// The tag to compare under; `None` where only a digest is known.
@@ -95,6 +97,7 @@ fn describe<'facts>(
     let (tag, source) = compared_under(profile, release, known, reference, usage.live_container);
     let image = Image {
         name: name.clone(),
+        known: known.is_some(),
         repository: reference.repository().familiar(),
         tag: tag.clone(),
         source,
@@ -125,6 +128,7 @@ fn malformed<'facts>(known: Option<&ProfileImage>, text: &'facts str) -> (Key, I
     };
     let image = Image {
         name,
+        known: known.is_some(),
         repository: text.to_owned(),
         tag: None,
         source: TagSource::Value,

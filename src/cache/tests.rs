@@ -23,16 +23,24 @@ impl Drop for Place {
     }
 }
 
+fn etag(text: &str) -> Validators {
+    Validators {
+        etag: Some(text.to_owned()),
+        last_modified: None,
+    }
+}
+
 #[test]
 fn what_is_kept_is_read_again() {
     let place = Place::new("round-trip");
     let cache = &place.0;
-    cache.keep_index("https://a", Some("\"1\"".into()), None, b"entries:\n");
-    assert_eq!(cache.index("https://b"), None);
-    let kept = cache.index("https://a").unwrap();
+    cache.keep_copy(Kind::Index, "https://a", etag("\"1\""), b"entries:\n");
+    assert_eq!(cache.copy(Kind::Index, "https://b"), None);
+    assert_eq!(cache.copy(Kind::Tags, "https://a"), None);
+    let kept = cache.copy(Kind::Index, "https://a").unwrap();
     assert_eq!(
-        (kept.etag.as_deref(), kept.body.as_slice()),
-        (Some("\"1\""), b"entries:\n".as_slice())
+        (kept.validators, kept.body.as_slice()),
+        (etag("\"1\""), b"entries:\n".as_slice())
     );
     #[cfg(unix)]
     {
@@ -49,20 +57,22 @@ fn what_is_kept_is_read_again() {
 fn a_damaged_copy_is_none() {
     let place = Place::new("damaged");
     let cache = &place.0;
-    cache.keep_index("https://a", Some("1".into()), None, b"0123456789");
+    cache.keep_copy(Kind::Index, "https://a", etag("1"), b"0123456789");
     let path = cache.path(Kind::Index, "https://a");
     let whole = fs::read(&path).unwrap();
     for cut in [0, 5, whole.len() - 1] {
         fs::write(&path, &whole[..cut]).unwrap();
-        assert_eq!(cache.index("https://a"), None, "{cut}");
+        assert_eq!(cache.copy(Kind::Index, "https://a"), None, "{cut}");
     }
 }
 
 #[test]
 fn nothing_is_kept_that_cannot_be_asked_about() {
     let place = Place::new("bare");
-    place.0.keep_index("https://a", None, None, b"x");
-    assert_eq!(place.0.index("https://a"), None);
+    place
+        .0
+        .keep_copy(Kind::Tags, "https://a", Validators::default(), b"x");
+    assert_eq!(place.0.copy(Kind::Tags, "https://a"), None);
     assert!(!place.0.directory.exists());
 }
 
@@ -148,4 +158,16 @@ fn concurrent_writers_leave_one_whole_file() {
             });
         }
     });
+}
+
+#[test]
+fn the_limit_is_looked_after_at_the_first_writing_and_then_now_and_then() {
+    let place = Place::limited("now-and-then", 1600);
+    let cache = &place.0;
+    let due: Vec<bool> = [0, 60, 30, 20, 100]
+        .into_iter()
+        .map(|bytes| cache.is_to_trim(bytes))
+        .collect();
+    assert_eq!(due, [true, false, false, true, false]);
+    assert!(cache.is_to_trim(1));
 }

@@ -1,13 +1,18 @@
-//! What is kept of chart repositories in the user's cache directory: copies of indexes, so that an unchanged one costs a question and no
-//! download; what was listed before, so that a list that shrinks is noticed; and configurations in registries, which never change.
+//! What is kept in the user's cache directory: copies of indexes and of lists of tags, so that an unchanged one costs a question and no
+//! download; what was listed before, so that a list that shrinks is noticed; and manifests and configurations in registries, which never
+//! change under their digest.
 //!
 //! Each is one file, written aside and renamed, so that concurrent runs see a whole one or none. What cannot be read or written is not kept;
 //! the answer does not depend on it. All together they take no more than [`LIMIT`]: the least recently used go first.
+//!
+//! What a tag points to is never kept, and of a list nothing that its server cannot be asked about: a list that is only so old may lack the
+//! newest version.
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -16,6 +21,12 @@ use sha2::{Digest as _, Sha256};
 
 /// The most bytes of all files together.
 const LIMIT: u64 = 64 * 1024 * 1024;
+
+/// The most files: to count them takes time, and a manifest is small.
+const FILES_LIMIT: usize = 8192;
+
+/// The limit is looked after once this part of it was written, and at the first writing of a run.
+const TRIM_PART: u64 = 16;
 
 /// The most bytes of one file: a larger one would push out all others.
 const FILE_LIMIT: usize = 32 * 1024 * 1024;
@@ -31,23 +42,35 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// What is kept: each kind has a directory of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Copies of indexes, by URL.
     Index,
     /// What was listed before, by URL and chart.
     History,
     /// Configurations of charts, by digest.
     Config,
+    /// Manifests of images and charts, by digest.
+    Manifest,
+    /// Pages of lists of tags, by URL.
+    Tags,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Index, Self::History, Self::Config];
+    const ALL: [Self; 5] = [
+        Self::Index,
+        Self::History,
+        Self::Config,
+        Self::Manifest,
+        Self::Tags,
+    ];
 
     fn directory(self) -> &'static str {
         match self {
             Self::Index => "indexes",
             Self::History => "histories",
             Self::Config => "configs",
+            Self::Manifest => "manifests",
+            Self::Tags => "tags",
         }
     }
 
@@ -56,6 +79,8 @@ impl Kind {
             Self::Index => "index",
             Self::History => "history",
             Self::Config => "config",
+            Self::Manifest => "manifest",
+            Self::Tags => "tags",
         }
     }
 }
@@ -66,13 +91,31 @@ pub(crate) struct Cache {
     directory: PathBuf,
     limit: u64,
     now: SystemTime,
+    /// Bytes written since the limit was last looked after; none before the first time.
+    written: Arc<Mutex<Option<u64>>>,
 }
 
-/// An index as it was.
+/// What a server gave to ask with whether its answer is still the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Validators {
+    /// Its `ETag`.
+    pub(crate) etag: Option<String>,
+    /// Its `Last-Modified`.
+    pub(crate) last_modified: Option<String>,
+}
+
+impl Validators {
+    /// True where there is nothing to ask with.
+    fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
+}
+
+/// An answer as it was.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
-    pub(crate) etag: Option<String>,
-    pub(crate) last_modified: Option<String>,
+    pub(crate) validators: Validators,
     pub(crate) body: Vec<u8>,
 }
 
@@ -89,8 +132,8 @@ pub(crate) struct Cleared {
 #[serde(rename_all = "camelCase")]
 struct Header {
     url: String,
-    etag: Option<String>,
-    last_modified: Option<String>,
+    #[serde(flatten)]
+    validators: Validators,
     /// Guards against a file that was cut short.
     length: usize,
 }
@@ -110,48 +153,41 @@ impl Cache {
             directory: directory.to_owned(),
             limit: LIMIT,
             now: now.into(),
+            written: Arc::default(),
         }
     }
 
-    /// The copy of a repository's index.
-    pub(crate) fn index(&self, url: &str) -> Option<Kept> {
-        let mut bytes = self.read(Kind::Index, url)?;
+    /// The copy of an answer.
+    pub(crate) fn copy(&self, kind: Kind, url: &str) -> Option<Kept> {
+        let mut bytes = self.read(kind, url)?;
         let line_end = bytes.iter().position(|byte| *byte == b'\n')?;
         let header: Header = serde_json::from_slice(&bytes[..line_end]).ok()?;
         let body = bytes.split_off(line_end + 1);
         (header.url == url && header.length == body.len()).then_some(Kept {
-            etag: header.etag,
-            last_modified: header.last_modified,
+            validators: header.validators,
             body,
         })
     }
 
-    /// Keeps a copy of an index, where the server gave something to ask about it with.
-    pub(crate) fn keep_index(
-        &self,
-        url: &str,
-        etag: Option<String>,
-        last_modified: Option<String>,
-        body: &[u8],
-    ) {
-        if etag.is_none() && last_modified.is_none() {
+    /// Keeps a copy of an answer, where the server gave something to ask about it with.
+    pub(crate) fn keep_copy(&self, kind: Kind, url: &str, validators: Validators, body: &[u8]) {
+        if validators.is_empty() {
             return;
         }
         let header = Header {
             url: url.to_owned(),
-            etag,
-            last_modified,
+            validators,
             length: body.len(),
         };
         if let Ok(mut bytes) = serde_json::to_vec(&header) {
             bytes.push(b'\n');
             bytes.extend_from_slice(body);
-            self.keep(Kind::Index, url, &bytes);
+            self.keep(kind, url, &bytes);
         }
     }
 
     /// What is kept under a key.
-    pub(super) fn read(&self, kind: Kind, key: &str) -> Option<Vec<u8>> {
+    pub(crate) fn read(&self, kind: Kind, key: &str) -> Option<Vec<u8>> {
         let path = self.path(kind, key);
         let bytes = fs::read(&path).ok()?;
         // Where the time of use cannot be written, the file only goes earlier.
@@ -160,13 +196,27 @@ impl Cache {
     }
 
     /// Keeps bytes under a key. A full disk or a read-only home must not fail the answer.
-    pub(super) fn keep(&self, kind: Kind, key: &str, bytes: &[u8]) {
+    pub(crate) fn keep(&self, kind: Kind, key: &str, bytes: &[u8]) {
         if bytes.len() > FILE_LIMIT {
             return;
         }
-        let _not_kept = self
-            .write(kind, key, bytes)
-            .and_then(|()| self.trim(self.now));
+        let _not_kept = self.write(kind, key, bytes).and_then(|()| {
+            let written = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            if self.is_to_trim(written) {
+                self.trim(self.now)
+            } else {
+                Ok(())
+            }
+        });
+    }
+
+    /// True where so much was written that the limit is to be looked after.
+    fn is_to_trim(&self, written: u64) -> bool {
+        let mut since = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = since.map(|since| since.saturating_add(written));
+        let is_due = total.is_none_or(|total| total > self.limit / TRIM_PART);
+        *since = Some(if is_due { 0 } else { total.unwrap_or_default() });
+        is_due
     }
 
     fn write(&self, kind: Kind, key: &str, bytes: &[u8]) -> io::Result<()> {
@@ -183,14 +233,16 @@ impl Cache {
         outcome
     }
 
-    /// Removes the least recently used files until the rest is within the limit, and what killed runs left.
+    /// Removes the least recently used files until the rest is within the limits, and what killed runs left.
     fn trim(&self, now: SystemTime) -> io::Result<()> {
         let mut files = self.files()?;
         files.sort_by_key(|file| file.used);
         let mut total: u64 = files.iter().map(|file| file.bytes).sum();
-        for file in files {
+        let count = files.len();
+        for (place, file) in files.into_iter().enumerate() {
             let age = now.duration_since(file.used).unwrap_or_default();
-            if total > self.limit || file.is_aside && age > ABANDONED {
+            let is_too_much = total > self.limit || count - place > FILES_LIMIT;
+            if is_too_much || file.is_aside && age > ABANDONED {
                 // Another run may have been faster.
                 let _already_gone = fs::remove_file(&file.path);
                 total = total.saturating_sub(file.bytes);
