@@ -147,7 +147,7 @@ fn replicas_that_differ_are_skewed() {
 }
 
 #[test]
-fn nothing_is_asked_of_what_does_not_run() {
+fn nothing_is_asked_of_what_does_not_run_unless_all_images_are_wanted() {
     let tenant = installed("digest-idle", "1.9.28");
     tenant
         .kubectl(&["scale", "deployment/mysql-client", "--replicas=0"])
@@ -172,6 +172,22 @@ fn nothing_is_asked_of_what_does_not_run() {
     let image = image(&report, "mysql-client");
     assert_eq!(image["state"], "idle");
     assert_eq!(image["digest"].get("published"), None, "{image:#}");
+
+    let report = outdated(&tenant, &["--all-images"]);
+    let image = crate::support::image(&report, "mysql-client");
+    assert_eq!(image["state"], "idle", "{image:#}");
+    assert!(image["digest"]["published"].is_string(), "{image:#}");
+    let repository = format!("{}/tracebloc/mysql-client", tenant.namespace());
+    let digest = image["digest"]["published"].as_str().unwrap();
+    tenant
+        .bed()
+        .registry()
+        .delete_manifest(&repository, digest)
+        .unwrap();
+    let report = outdated(&tenant, &["--all-images"]);
+    let image = crate::support::image(&report, "mysql-client");
+    assert_eq!(image["state"], "idle", "it still runs nothing: {image:#}");
+    assert_eq!(image["unknown"]["reason"], "not-found", "{image:#}");
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub struct Question {
     pub image: bool,
     /// Whether digest drift is asked for.
     pub digest: bool,
+    /// Whether images of which nothing runs are asked about too.
+    pub all_images: bool,
     /// Whether the chart's own automation is asked for.
     pub automation: bool,
     /// Whether the safety of its data is asked for.

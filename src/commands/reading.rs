@@ -51,6 +51,7 @@ pub(super) fn question(source: &SourceArgs) -> Question {
             Prereleases::WhereInstalled
         },
         constraint: source.constraint.clone(),
+        all_images: source.all_images,
         ..Question::default()
     }
 }

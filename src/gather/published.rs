@@ -33,8 +33,9 @@ pub(super) async fn observe(
         ..
     } = request;
     let wanted_if = |asked: bool| asked.then_some(&*snapshot);
-    let tags = wanted_if(question.digest).map(|snapshot| wanted_tags(snapshot, profile));
-    let lists = wanted_if(question.image).map(|snapshot| wanted_tag_lists(snapshot, profile));
+    let tags = wanted_if(question.digest).map(|snapshot| wanted_tags(snapshot, profile, question));
+    let lists =
+        wanted_if(question.image).map(|snapshot| wanted_tag_lists(snapshot, profile, question));
     let published = stream::iter(tags.into_iter().flatten())
         .map(|tag| one_tag(registry, mirrors, tag))
         .buffer_unordered(AT_ONCE)

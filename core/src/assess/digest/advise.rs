@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Case, Image, Outcome, Tally, Usage, platform};
+use super::platform;
+use super::tally::{Outcome, Tally};
+use super::usage::{Image, Usage};
+use crate::assess::Case;
 use crate::image::Digest;
 use crate::release::{ApplyMethod, Release};
 use crate::report::{ImageFlag, ImageReport};

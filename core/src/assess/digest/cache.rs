@@ -1,8 +1,9 @@
 //! Pull-through caches: what the nodes really get for a tag (DESIGN §6).
 
 use super::usage::Image;
-use super::{Case, ImageRef};
+use crate::assess::Case;
 use crate::finding::{Code, Finding, Subject};
+use crate::image::ImageRef;
 use crate::report::CachedDigest;
 use crate::snapshot::{CachedTag, Evidence, Snapshot};
 

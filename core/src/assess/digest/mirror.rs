@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::usage::{Image, images};
-use super::{Case, Wanted, documents_of, running_content};
+use super::wanted::Wanted;
+use super::{documents_of, running_content};
+use crate::assess::Case;
 use crate::finding::{Code, Finding, Subject};
 use crate::image::{Digest, ImageRef, MirrorSource, RunningImage, RunningKind};
 use crate::manifest::{ContentVerdict, Need, Verdict, compare};

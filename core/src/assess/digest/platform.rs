@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Case, Image, Wanted, documents_of, images, platform_of};
+use super::usage::{Image, images};
+use super::wanted::Wanted;
+use super::{documents_of, platform_of};
+use crate::assess::Case;
 use crate::finding::{Code, Finding, Subject};
 use crate::image::{Digest, ImageRef};
 use crate::manifest::{Document, Manifest, Platform};

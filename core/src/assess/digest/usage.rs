@@ -7,7 +7,7 @@ use crate::profile::{Profile, ProfileImage};
 use crate::release::{Origin, Release};
 use crate::report::TagSource;
 use crate::snapshot::{Evidence, Snapshot};
-use crate::workload::{Container, LiveWorkload, WorkloadId};
+use crate::workload::{Container, LiveWorkload, PullPolicy, WorkloadId};
 
 /// One image of a release.
 pub(super) struct Image<'facts> {
@@ -217,4 +217,32 @@ fn recorded(
         return None;
     };
     Digest::parse(live.records.get(key)?.trim()).ok()
+}
+
+impl Usage<'_> {
+    /// The pull policy in force: that of the live container, else of the stored one.
+    pub(super) fn pull_policy(&self) -> PullPolicy {
+        self.live_container
+            .map_or(self.stored.pull_policy, |container| container.pull_policy)
+    }
+
+    /// True where a restart need not pull a tag that moved.
+    pub(super) fn restarts_in_vain(&self) -> bool {
+        let by_tag = self
+            .live_container
+            .unwrap_or(self.stored)
+            .image
+            .as_ref()
+            .is_ok_and(|image| image.digest().is_none());
+        by_tag && self.pull_policy() != PullPolicy::Always
+    }
+
+    /// The image as the cluster has it.
+    pub(super) fn spec(&self) -> String {
+        let container = self.live_container.unwrap_or(self.stored);
+        match &container.image {
+            Ok(image) => image.familiar(),
+            Err(text) => text.clone(),
+        }
+    }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::running_content;
 use super::usage::{Image, images};
-use super::{Case, running_content, unknown};
+use crate::assess::{Case, Question, unknown};
 use crate::finding::{Code, Finding, Severity, Subject};
 use crate::image::{ImageRef, Repository, VersionTag};
 use crate::profile::Profile;
@@ -12,13 +13,17 @@ use crate::report::{ImageState, ImageVersion, TagSource};
 use crate::snapshot::{Evidence, Snapshot};
 use crate::version::Change;
 
-/// The repositories whose tags a judgement needs: those of images that run under a version tag.
-pub fn wanted_tag_lists(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Repository> {
+/// The repositories whose tags a judgement needs: those of images that run under a version tag, and with [`Question::all_images`] those of the others.
+pub fn wanted_tag_lists(
+    snapshot: &Snapshot,
+    profile: &Profile,
+    question: &Question,
+) -> BTreeSet<Repository> {
     let mut repositories = BTreeSet::new();
     for release in snapshot.known_releases() {
         for image in images(snapshot, profile, release) {
             if let Some((tag, _)) = version_tag(&image)
-                && runs(snapshot, &image)
+                && (question.all_images || runs(snapshot, &image))
             {
                 repositories.insert(tag.repository().clone());
             }
