@@ -6,7 +6,9 @@ use tracebloc_bed::proxy::{Proxy, Rule};
 use tracebloc_bed::{Helm, Install, Tenant};
 
 use crate::outdated_faults::{ask, forbidden, through};
-use crate::support::{codes, finding, install, leave, outdated, parse, paste, tenant};
+use crate::support::{
+    codes, codes_beside_advisories, finding, install, leave, outdated, parse, paste, tenant,
+};
 
 /// A schedule without a tick during the test: else the bed would start a Job.
 const NEVER: &str = "0 0 1 1 *";
@@ -34,7 +36,7 @@ fn state<'report>(report: &'report Value, job: &str) -> &'report str {
 
 /// The findings about automation.
 fn found(report: &Value) -> Vec<&str> {
-    let mut found = codes(report);
+    let mut found = codes_beside_advisories(report);
     found.retain(|code| {
         ["upgrade-", "refresh-", "automation-"]
             .iter()

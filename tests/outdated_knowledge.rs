@@ -329,10 +329,22 @@ fn a_refresh_with_too_little_time_is_given_more_by_the_advice() {
     let tenant = tenant("know-time");
     let slow = Install::client("know-time", "1.9.51").set("imageRefresh.rolloutTimeout=30m");
     install(&tenant, &slow);
+    // As the refresh itself does; Helm 4 would stumble over it.
+    let moved = tenant
+        .move_tag("tracebloc/jobs-manager", "prod", "two")
+        .unwrap();
+    let exact = format!(
+        "api={}/tracebloc/jobs-manager@{}",
+        tenant.registry_path(),
+        moved.digest
+    );
+    let workload = "deployment/know-time-jobs-manager";
+    kubectl(&tenant, &["set", "image", workload, &exact]);
     let report = outdated(&tenant, &[]);
     assert!(
         message(&report, "refresh-deadline").contains("3600 seconds, and 3 rollouts may take 5400")
     );
+    assert!(advice(&report, "refresh-deadline")[0].contains("--force-conflicts"));
     follow(&tenant, &report, "refresh-deadline");
     assert!(!has(&outdated(&tenant, &[]), "refresh-deadline"));
 }

@@ -110,10 +110,10 @@ pub(crate) fn codes(report: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// The same without what is known of the installed version, whatever is published.
+/// The same without what is known of the installed version, and of what an upgrade changes.
 pub(crate) fn codes_beside_advisories(report: &Value) -> Vec<&str> {
     let mut codes = codes(report);
-    codes.retain(|code| *code != "missing-fix");
+    codes.retain(|code| !["missing-fix", "upgrade-caution"].contains(code));
     codes
 }
 

@@ -183,6 +183,51 @@ spec:
     .unwrap()
 }
 
+/// The case, the image by which it is told, its state and flags after tags moved, and the newer version that is published.
+type Form = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    Option<&'static str>,
+);
+
+const FORMS: &[Form] = &[
+    ("a re-pushed tag", "moved", "behind", &[], None),
+    ("a tag that stayed", "quiet", "current", &[], None),
+    (":latest, moved", "newest", "behind", &[], None),
+    ("no tag, moved", "untagged", "behind", &[], None),
+    (
+        "an init container's tag, moved",
+        "before",
+        "behind",
+        &[],
+        None,
+    ),
+    ("repo@digest", "digest", "current", &["pinned"], None),
+    (
+        "repo:tag@digest, the tag moved",
+        "both",
+        "behind",
+        &["pinned"],
+        None,
+    ),
+    (
+        "a registry with a port",
+        "port",
+        "current",
+        &[],
+        Some("1.1.0"),
+    ),
+    (
+        "a deep path, and a suffix",
+        "deep",
+        "current",
+        &[],
+        Some("2.1.0-alpine"),
+    ),
+];
+
 /// How a reference is written, in a release of a chart that nobody knows and no known repository has.
 #[test]
 fn references_of_every_form_in_a_chart_of_no_known_repository() {
@@ -242,48 +287,13 @@ fn references_of_every_form_in_a_chart_of_no_known_repository() {
         publish(repository, tag, "two");
     }
     let report = ask();
-    let none: [&str; 0] = [];
-    for (case, name, state, flags, newer) in [
-        ("a re-pushed tag", "moved", "behind", &none[..], None),
-        ("a tag that stayed", "quiet", "current", &[], None),
-        (":latest, moved", "newest", "behind", &[], None),
-        ("no tag, moved", "untagged", "behind", &[], None),
-        (
-            "an init container's tag, moved",
-            "before",
-            "behind",
-            &[],
-            None,
-        ),
-        ("repo@digest", "digest", "current", &["pinned"], None),
-        (
-            "repo:tag@digest, the tag moved",
-            "both",
-            "behind",
-            &["pinned"],
-            None,
-        ),
-        (
-            "a registry with a port",
-            "port",
-            "current",
-            &[],
-            Some("1.1.0"),
-        ),
-        (
-            "a deep path, and a suffix",
-            "deep",
-            "current",
-            &[],
-            Some("2.1.0-alpine"),
-        ),
-    ] {
+    for (case, name, state, flags, newer) in FORMS {
         let seen = image(&report, name);
-        assert_eq!(seen["state"], state, "{case}: {seen:#}");
+        assert_eq!(seen["state"], *state, "{case}: {seen:#}");
         assert_eq!(seen["flags"], json!(flags), "{case}: {seen:#}");
         assert_eq!(
             seen["version"]["latest"].as_str(),
-            newer,
+            *newer,
             "{case}: {seen:#}"
         );
     }

@@ -6,7 +6,6 @@ use crate::claim::ClaimId;
 use crate::image::Digest;
 use crate::name::{Namespace, ReleaseId};
 use crate::snapshot::{ContextFacts, RepositoryRef};
-use crate::version::Version;
 use crate::workload::WorkloadId;
 
 /// A word more at the end of a command line.
@@ -30,45 +29,9 @@ impl<'facts> Advisor<'facts> {
         Self { context }
     }
 
-    /// Moves a release to a chart version, keeping the user's values over the new chart's defaults (FACTS 5.5).
+    /// Brings a release to a chart version, keeping the user's values over that chart's defaults (FACTS 5.5), with further words at the end of
+    /// the line: a value is set by `--set`, or by `--set-string` where a text such as `1.36` would become a number.
     pub fn upgrade(
-        self,
-        release: &ReleaseId,
-        chart: &str,
-        repository: &RepositoryRef,
-        to: &Version,
-    ) -> Vec<String> {
-        self.upgrade_with(release, chart, repository, to, &[])
-    }
-
-    /// The same with more words at its end.
-    pub fn upgrade_with(
-        self,
-        release: &ReleaseId,
-        chart: &str,
-        repository: &RepositoryRef,
-        to: &Version,
-        extras: &[Extra<'_>],
-    ) -> Vec<String> {
-        self.helm_upgrade(release, chart, repository, &to.to_string(), extras)
-    }
-
-    /// Sets one value of a release and keeps everything else: the version, and the user's other values over the chart's defaults. The flag is
-    /// `--set`, or `--set-string` where a text such as `1.36` would become a number.
-    pub fn set_value(
-        self,
-        release: &ReleaseId,
-        chart: &str,
-        repository: &RepositoryRef,
-        version: &str,
-        change: (&str, &str),
-    ) -> Vec<String> {
-        let (flag, assignment) = change;
-        let extras = [Extra::Option(flag, assignment)];
-        self.helm_upgrade(release, chart, repository, version, &extras)
-    }
-
-    fn helm_upgrade(
         self,
         release: &ReleaseId,
         chart: &str,

@@ -7,7 +7,7 @@ mod upgrade;
 
 use jiff::Timestamp;
 
-use super::{Case, unknown};
+use super::{Case, breakers, unknown};
 use crate::cronjob::{CronFacts, LiveJob};
 use crate::finding::{Code, Finding, Subject};
 use crate::profile::OwnJob;
@@ -249,16 +249,9 @@ fn suspension(
                 Origin::User => "by the release's value",
                 Origin::Chart => "by the chart's default",
             };
-            let advice = case.observed.repository.as_ref().map(|repository| {
-                case.advisor.set_value(
-                    &release.head.id,
-                    release.chart.name.as_str(),
-                    repository,
-                    &release.chart.version_text,
-                    ("--set", &format!("{value}=false")),
-                )
-            });
-            (format!("{who} {value}"), advice.unwrap_or_default())
+            let change = format!("{value}=false");
+            let advice = breakers::anew(case, release, Some(("--set", &change)));
+            (format!("{who} {value}"), advice)
         }
         None => (
             "in the cluster, not by its values: the next upgrade with Helm 3 lets it run again"

@@ -54,6 +54,33 @@ pub(super) fn judge<'facts>(
     upgrade
 }
 
+/// The line that makes the release anew at its present version, with a flag and its value more where one is given. Helm renders and applies all
+/// of it then, so that what the version needs belongs to it too.
+pub(super) fn anew(
+    case: &Case<'_>,
+    release: &Release,
+    change: Option<(&str, &str)>,
+) -> Vec<String> {
+    let Some(repository) = &case.observed.repository else {
+        return Vec::new();
+    };
+    let upgrade = release
+        .chart
+        .version
+        .as_ref()
+        .map(|version| judge(case, release, version));
+    let needs = upgrade.as_ref().map(Upgrade::extras).unwrap_or_default();
+    let change = change.map(|(flag, assignment)| Extra::Option(flag, assignment));
+    let extras: Vec<Extra<'_>> = change.into_iter().chain(needs).collect();
+    case.advisor.upgrade(
+        &release.head.id,
+        release.chart.name.as_str(),
+        repository,
+        &release.chart.version_text,
+        &extras,
+    )
+}
+
 /// A job whose next upgrade is known to fail runs without success, however well it looks. It sets no values, and is of a Helm that applies on
 /// the client.
 pub(super) fn hold_back(
@@ -116,11 +143,11 @@ impl Upgrade<'_> {
         repository: &RepositoryRef,
     ) -> Vec<String> {
         let upgrade = |extras: &[Extra<'_>]| {
-            case.advisor.upgrade_with(
+            case.advisor.upgrade(
                 &case.observed.newest.id,
                 release.chart.name.as_str(),
                 repository,
-                self.to,
+                &self.to.to_string(),
                 extras,
             )
         };

@@ -1,7 +1,7 @@
 //! What is known of the installed chart version and of the values it runs with: faults that later versions do not have, and values that hold
 //! a release still (DOMAIN §11, §13).
 
-use super::Case;
+use super::{Case, breakers};
 use crate::finding::{Code, Finding, Subject};
 use crate::profile::Kinship;
 use crate::release::{Origin, Release};
@@ -83,14 +83,6 @@ fn frozen(case: &Case<'_>, release: &Release, version: &Version) -> Option<Findi
         .filter(|key| key.since <= *version && !release.values.has_default(&key.value))
         .collect();
     let first = missing.first()?;
-    let advice = case.observed.repository.as_ref().map(|repository| {
-        case.advisor.upgrade(
-            &release.head.id,
-            release.chart.name.as_str(),
-            repository,
-            version,
-        )
-    });
     let finding = Finding::new(
         Code::ValuesFrozen,
         case.subject(),
@@ -104,7 +96,7 @@ fn frozen(case: &Case<'_>, release: &Release, version: &Version) -> Option<Findi
             .iter()
             .map(|key| format!("no default {}", key.value)),
     );
-    Some(finding.advise(advice.unwrap_or_default()))
+    Some(finding.advise(breakers::anew(case, release, None)))
 }
 
 /// Digests that the user's values hold.

@@ -1,7 +1,7 @@
 //! Whether a job has as much time as what it waits for may take (DOMAIN §13, 10).
 
 use super::{Present, about, is_since};
-use crate::assess::Case;
+use crate::assess::{Case, breakers};
 use crate::finding::{Code, Finding};
 use crate::profile::ImageRefresh;
 use crate::release::Release;
@@ -23,15 +23,8 @@ pub(super) fn judge(
     if has >= needs {
         return None;
     }
-    let advice = case.observed.repository.as_ref().map(|repository| {
-        case.advisor.set_value(
-            &release.head.id,
-            release.chart.name.as_str(),
-            repository,
-            &release.chart.version_text,
-            ("--set", &format!("{}={needs}", rule.value)),
-        )
-    });
+    let change = format!("{}={needs}", rule.value);
+    let advice = breakers::anew(case, release, Some(("--set", &change)));
     let finding = Finding::new(
         Code::RefreshDeadline,
         about(case, present.id),
@@ -44,5 +37,5 @@ pub(super) fn judge(
         format!("spec.activeDeadlineSeconds of its Jobs is {has}"),
         format!("the value {}", rule.rollout_value),
     ]);
-    Some(finding.advise(advice.unwrap_or_default()))
+    Some(finding.advise(advice))
 }

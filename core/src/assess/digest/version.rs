@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::running_content;
 use super::usage::{Image, images};
-use crate::assess::{Case, Question, unknown};
+use crate::assess::{Case, Question, breakers, unknown};
 use crate::finding::{Code, Finding, Severity, Subject};
 use crate::image::{ImageRef, Repository, VersionTag};
 use crate::profile::Profile;
@@ -133,21 +133,10 @@ pub(super) fn found(
 
 /// The release as it is, with the value that chooses the tag changed. While an operation holds the release Helm refuses it.
 fn advice(case: &Case<'_>, release: &Release, image: &Image<'_>, latest: &str) -> Vec<String> {
-    match (
-        &case.observed.repository,
-        &release.chart.version,
-        image.tag_value,
-    ) {
-        (Some(repository), Some(version), Some(path))
-            if !case.observed.newest.status.is_pending() =>
-        {
-            case.advisor.set_value(
-                &release.head.id,
-                release.chart.name.as_str(),
-                repository,
-                &version.to_string(),
-                ("--set-string", &format!("{path}={latest}")),
-            )
+    match (&release.chart.version, image.tag_value) {
+        (Some(_), Some(path)) if !case.observed.newest.status.is_pending() => {
+            let change = format!("{path}={latest}");
+            breakers::anew(case, release, Some(("--set-string", &change)))
         }
         _ => Vec::new(),
     }
