@@ -12,6 +12,7 @@ mod context;
 mod error;
 mod gather;
 mod http;
+mod process;
 mod registry;
 mod render;
 mod ui;

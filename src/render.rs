@@ -85,6 +85,9 @@ fn escaped(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+    use tracebloc_core::report::OutdatedReport;
+
     use super::*;
 
     #[test]
@@ -103,5 +106,65 @@ mod tests {
             let commands = |character: char| character.is_control() && character != '\n';
             assert!(!yaml.contains(commands), "{yaml:?}");
         }
+    }
+
+    /// The places of all texts in a document.
+    fn texts(value: &Value, place: &str, found: &mut Vec<String>) {
+        match value {
+            Value::String(_) => found.push(place.to_owned()),
+            Value::Array(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    texts(item, &format!("{place}/{at}"), found);
+                }
+            }
+            Value::Object(fields) => {
+                for (key, field) in fields {
+                    texts(field, &format!("{place}/{key}"), found);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    #[test]
+    fn whatever_text_is_hostile_no_form_lets_it_reach_the_terminal() {
+        const HOSTILE: &str = "a\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\r\u{8}\u{7f}\u{202e}b";
+        let document = serde_json::to_value(sample::report()).unwrap();
+        let mut places = Vec::new();
+        texts(&document, "", &mut places);
+        let mut taken = 0;
+        for place in &places {
+            let mut hostile = document.clone();
+            *hostile.pointer_mut(place).unwrap() = HOSTILE.into();
+            // Names, digests, versions and words of the vocabulary take no such text: nothing like it gets into a report.
+            let Ok(report) = serde_json::from_value::<OutdatedReport>(hostile) else {
+                continue;
+            };
+            taken += 1;
+            let table = |detail, width| {
+                let look = Look {
+                    styles: Styles::PLAIN,
+                    detail,
+                    headers: true,
+                    width,
+                };
+                outdated::table(&report, &look)
+            };
+            for text in [
+                table(Detail::Short, None),
+                table(Detail::Short, Some(80)),
+                table(Detail::Wide, None),
+                json(&report).unwrap(),
+                name::names(&report),
+                markdown::document(&report),
+                prometheus::metrics(&report),
+            ] {
+                let harm = text.replace('\n', " ").contains(is_harmful);
+                assert!(!harm, "{place}: {text:?}");
+            }
+            let yaml = yaml(&report).unwrap().replace('\n', " ");
+            assert!(!yaml.contains(char::is_control), "{place}: {yaml:?}");
+        }
+        assert!(taken > 15, "{taken} of {places:?}");
     }
 }

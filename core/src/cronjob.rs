@@ -176,4 +176,48 @@ mod tests {
         let never = ticks("0 0 30 2 *");
         assert_eq!(never.next("2026-08-21T00:00:00Z".parse().unwrap()), None);
     }
+
+    #[test]
+    fn fuzzed() {
+        let samples: [&[u8]; 6] = [
+            b"*/5 * * * *",
+            b"0 3 * * 1-5",
+            b"@hourly",
+            b"15,45 0-23/2 1 JAN SUN",
+            b"0 0 30 2 *",
+            b"0 0 29 FEB MON#5",
+        ];
+        let words = [
+            "*/",
+            "-",
+            ",",
+            "L",
+            "W",
+            "#",
+            "@every 1h",
+            "@reboot",
+            "?",
+            "TZ=Asia/Tokyo ",
+            " ",
+            "0",
+        ];
+        let moments = [
+            "2026-02-28T23:59:59Z",
+            "0001-01-02T00:00:00Z",
+            "9999-12-30T00:00:00Z",
+        ]
+        .map(|text| text.parse::<Timestamp>().unwrap());
+        tracebloc_fuzz::fuzz("schedules", &samples, &words, |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let Ok(schedule) = facts(&text, None).ticks() else {
+                return;
+            };
+            for moment in moments {
+                let next = schedule.next(moment);
+                assert!(next.is_none_or(|next| next > moment), "{text}");
+            }
+            let back = schedule.back(moments[0], 3);
+            assert!(back.is_none_or(|tick| tick < moments[0]), "{text}");
+        });
+    }
 }

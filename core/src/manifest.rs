@@ -409,4 +409,26 @@ mod tests {
             let _outcome = Manifest::parse(None, &body);
         }
     }
+
+    #[test]
+    fn fuzzed() {
+        let (image, index) = (image(OCI_MANIFEST), index(OCI_INDEX));
+        let samples: [&[u8]; 2] = [image.as_bytes(), index.as_bytes()];
+        let words = [
+            "\"manifests\":",
+            "\"config\":",
+            "\"digest\":",
+            "sha256:",
+            "[",
+            DOCKER_LIST,
+        ];
+        tracebloc_fuzz::fuzz("manifests of registries", &samples, &words, |body| {
+            for media_type in [None, Some(OCI_INDEX), Some(DOCKER_MANIFEST)] {
+                if let Ok(Manifest::Index { children }) = Manifest::parse(media_type, body) {
+                    assert!(children.len() <= CHILDREN_LIMIT);
+                    assert_ne!(media_type, Some(DOCKER_MANIFEST));
+                }
+            }
+        });
+    }
 }

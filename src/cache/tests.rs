@@ -171,3 +171,21 @@ fn the_limit_is_looked_after_at_the_first_writing_and_then_now_and_then() {
     assert_eq!(due, [true, false, false, true, false]);
     assert!(cache.is_to_trim(1));
 }
+
+#[test]
+fn fuzzed() {
+    let place = Place::new("fuzzed");
+    let cache = &place.0;
+    cache.keep_copy(Kind::Tags, "https://a", etag("\"1\""), b"{}");
+    let path = cache.path(Kind::Tags, "https://a");
+    let whole = fs::read(&path).unwrap();
+    tracebloc_fuzz::fuzz(
+        "files of the cache",
+        &[&whole],
+        &["\"url\":", "length"],
+        |bytes| {
+            fs::write(&path, bytes).unwrap();
+            let _copy = cache.copy(Kind::Tags, "https://a");
+        },
+    );
+}

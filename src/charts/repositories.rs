@@ -333,4 +333,29 @@ mod tests {
         };
         assert!(matches!(access.tls(), Err(ChartsError::HalfIdentity)));
     }
+
+    #[test]
+    fn fuzzed() {
+        let words = [
+            "- name: ",
+            "url: ",
+            "password: ",
+            "&a ",
+            "*a",
+            "<<: *a",
+            "https://",
+            "@",
+        ];
+        tracebloc_fuzz::fuzz("repositories.yaml", &[FILE.as_bytes()], &words, |bytes| {
+            match Repositories::parse(bytes) {
+                Ok(read) => {
+                    for named in read.named() {
+                        assert!(!named.name.is_empty());
+                        assert!(read.access(&named.name).is_some());
+                    }
+                }
+                Err(error) => assert!(!error.to_string().contains("hunter"), "{error}"),
+            }
+        });
+    }
 }

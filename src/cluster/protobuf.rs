@@ -119,4 +119,18 @@ mod tests {
         };
         assert_eq!(status(&envelope(&refusal)), Some(refusal));
     }
+
+    #[test]
+    fn fuzzed() {
+        let (secret, refusal) = (envelope(&secret()), envelope(&Status::default()));
+        let samples: [&[u8]; 2] = [&secret, &refusal];
+        let words = ["k8s\0", "release", "\u{12}", "\n\u{7}"];
+        tracebloc_fuzz::fuzz("protobuf", &samples, &words, |bytes| {
+            let bytes = Bytes::copy_from_slice(bytes);
+            if let Some(value) = value_of(&bytes, "release") {
+                assert!(value.len() < bytes.len());
+            }
+            let _status = status(&bytes);
+        });
+    }
 }

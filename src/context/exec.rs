@@ -10,10 +10,11 @@ use std::time::Duration;
 use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 use tracebloc_core::yaml;
+
+use crate::process::{self, Printed};
 
 /// How long a plugin may take that nobody can talk to. One that may ask a person has no limit.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -130,23 +131,21 @@ async fn run(plugin: &ExecConfig) -> Result<Status, PluginError> {
         spec["cluster"] = json!(plugin.cluster);
     }
     let info = json!({"apiVersion": version, "kind": "ExecCredential", "spec": spec});
-    let mut process = Command::new(command);
-    process
+    let mut program = Command::new(command);
+    program
         .args(plugin.args.iter().flatten())
         .env("KUBERNETES_EXEC_INFO", info.to_string())
         .stdin(if is_interactive {
             Stdio::inherit()
         } else {
             Stdio::null()
-        })
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
+        });
     for variable in plugin.env.iter().flatten() {
         if let (Some(name), Some(value)) = (variable.get("name"), variable.get("value")) {
-            process.env(name, value);
+            program.env(name, value);
         }
     }
-    let answer = output(process, plugin);
+    let answer = output(program, plugin);
     let printed = if is_interactive {
         answer.await?
     } else {
@@ -169,24 +168,16 @@ fn may_ask(mode: Option<&ExecInteractiveMode>) -> Result<bool, PluginError> {
 }
 
 /// What the plugin prints until it ends with success.
-async fn output(mut process: Command, plugin: &ExecConfig) -> Result<Vec<u8>, PluginError> {
-    let mut child = process.spawn().map_err(|error| match error.kind() {
+async fn output(command: Command, plugin: &ExecConfig) -> Result<Vec<u8>, PluginError> {
+    let asked = process::ask(command, None, ANSWER_LIMIT).await;
+    let Printed { status, output } = asked.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => PluginError::Missing {
             install_hint: plugin.install_hint.clone(),
         },
         _ => PluginError::Run(error),
     })?;
-    let mut printed = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout
-            .take(ANSWER_LIMIT)
-            .read_to_end(&mut printed)
-            .await
-            .map_err(PluginError::Run)?;
-    }
-    let status = child.wait().await.map_err(PluginError::Run)?;
     if status.success() {
-        Ok(printed)
+        Ok(output)
     } else {
         Err(PluginError::Failed(status))
     }

@@ -340,4 +340,29 @@ mod tests {
             let _configuration = of(&[&text]);
         }
     }
+
+    #[test]
+    fn fuzzed() {
+        let sample: &[u8] = b"unqualified-search-registries = ['docker.io']\n[[registry]]\nprefix = 'docker.io/a'\nlocation = 'h.example:5000/b'\ninsecure = true\n[[registry.mirror]]\nlocation = \"m.example\"\npull-from-mirror = \"tag-only\"\n";
+        let words = [
+            "[[registry]]\n",
+            "[[registry.mirror]]\n",
+            "[registry.a]\n",
+            "prefix = ",
+            "location = '",
+            "*.",
+            "a.b.c.",
+            "{a=",
+            "[[",
+            "\"\"\"",
+            "docker.io",
+        ];
+        tracebloc_fuzz::fuzz("registries.conf", &[sample], &words, |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let configuration = of(&[&text]);
+            for image in ["busybox", "a/b", "h.example:5000/b/c"] {
+                assert_ne!(through(&configuration, image).as_deref(), Some(image));
+            }
+        });
+    }
 }

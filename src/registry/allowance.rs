@@ -107,4 +107,15 @@ mod tests {
         assert_eq!(read("3").least(read("2")), read("2"));
         assert_eq!(read("2").least(read("3")), read("2"));
     }
+
+    #[test]
+    fn fuzzed() {
+        let samples: [&[u8]; 3] = [b"76;w=21600", b"5, 7;w=60", b"0;w=3600"];
+        tracebloc_fuzz::fuzz("limits", &samples, &[";w=", ",", " "], |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            if let Some(allowance) = Allowance::read(&text, Some(&text)) {
+                assert!(allowance.to_string().contains("pulls left"));
+            }
+        });
+    }
 }

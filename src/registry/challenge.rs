@@ -163,4 +163,26 @@ mod tests {
             assert_eq!(Challenge::parse(header), challenges, "{header}");
         }
     }
+
+    #[test]
+    fn fuzzed() {
+        let samples: [&[u8]; 3] = [
+            br#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/mysql:pull""#,
+            br#"Negotiate abc==, Basic realm="x", Bearer realm="https://t/\"q\"",scope="a b""#,
+            b"bearer realm = https://ghcr.io/token",
+        ];
+        let words = [
+            "Bearer ", "Basic ", "realm=", "service=", "scope=", "=", "\"", "\\", ", ",
+        ];
+        tracebloc_fuzz::fuzz("challenges", &samples, &words, |bytes| {
+            let header = String::from_utf8_lossy(bytes);
+            for challenge in Challenge::parse(&header) {
+                if let Challenge::Bearer(Bearer { realm, .. }) = challenge {
+                    assert!(!realm.is_empty());
+                    let bare = header.replace('\\', "");
+                    assert!(bare.contains(&realm.replace('\\', "")), "{realm}");
+                }
+            }
+        });
+    }
 }

@@ -172,4 +172,32 @@ mod tests {
             assert_eq!(next_target(header), target, "{header}");
         }
     }
+
+    #[test]
+    fn fuzzed() {
+        let samples: [&[u8]; 2] = [
+            br#"</v2/a/tags/list?last=b&n=2>; rel="next""#,
+            br#"</a,b>; rel="prev", <http://h.example/c>; title="x"; rel="last next""#,
+        ];
+        let words = [
+            "<",
+            ">",
+            "; rel=next",
+            "rel=\"next\"",
+            "https://h.example/",
+            "//other.example/",
+            "..",
+            "\\",
+        ];
+        let this = SafeUrl::parse("https://h.example/v2/a/tags/list").unwrap();
+        tracebloc_fuzz::fuzz("links", &samples, &words, |bytes| {
+            let mut headers = HeaderMap::new();
+            if let Ok(value) = reqwest::header::HeaderValue::from_bytes(bytes) {
+                headers.append(LINK, value);
+            }
+            if let Ok(Some(next)) = next_page(&headers, &this) {
+                assert_eq!(next.as_url().origin(), this.as_url().origin());
+            }
+        });
+    }
 }

@@ -30,4 +30,28 @@ mod tests {
         );
         assert_eq!(harmless("grün"), "grün");
     }
+
+    #[test]
+    fn fuzzed() {
+        let samples: [&[u8]; 2] = [
+            "a\u{1b}]0;title\u{7}b\u{9b}31m".as_bytes(),
+            "grün 🦀 \u{202e}x".as_bytes(),
+        ];
+        let words = [
+            "\u{1b}[2J",
+            "\u{9b}",
+            "\r",
+            "\u{8}",
+            "\u{7f}",
+            "\u{2066}",
+            "\u{2028}",
+        ];
+        tracebloc_fuzz::fuzz("text", &samples, &words, |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let clean = harmless(&text);
+            assert!(!clean.contains(is_harmful), "{clean:?}");
+            assert_eq!(clean.chars().count(), text.chars().count());
+            assert_eq!(harmless(&clean), clean);
+        });
+    }
 }

@@ -206,3 +206,66 @@ proptest! {
         prop_assert_eq!(&ImageRef::parse(&image.familiar()).expect("familiar"), &image);
     }
 }
+
+#[test]
+fn fuzzed() {
+    let digest = format!("h.example:5000/a/b__c:v1@sha256:{}", "0a".repeat(32));
+    let samples: [&[u8]; 5] = [
+        b"busybox",
+        b"docker.io/library/busybox:1.35",
+        b"[::1]:5000/a-b/c.d:x_y",
+        b"localhost/a",
+        digest.as_bytes(),
+    ];
+    let words = [
+        "/",
+        ":",
+        "@",
+        "sha256:",
+        "sha512:",
+        ".",
+        "--",
+        "__",
+        "[::",
+        "docker.io/",
+        "index.docker.io/",
+        ":65536",
+    ];
+    tracebloc_fuzz::fuzz("references", &samples, &words, |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        if let Ok(image) = ImageRef::parse(&text) {
+            assert_eq!(ImageRef::parse(&image.to_string()).as_ref(), Ok(&image));
+            assert_eq!(ImageRef::parse(&image.familiar()).as_ref(), Ok(&image));
+            if let Some(tag) = image.tag().and_then(VersionTag::parse) {
+                assert_eq!(tag.newest_of(&[tag.tag().clone()]), None);
+            }
+        }
+        let _rule = RegistryRule::new(&text, Some(&text));
+        let _mirror = text.parse::<RegistryMirror>();
+        if let Ok(place) = text.parse::<Place>() {
+            let below = Repository::parse("docker.io/a/b").unwrap();
+            assert!(place.moved(&below, &place).is_none());
+        }
+    });
+}
+
+#[test]
+fn fuzzed_image_ids() {
+    let pullable = format!(
+        "docker-pullable://h.example:5000/a@sha256:{}",
+        "0a".repeat(32)
+    );
+    let bare = "0a".repeat(32);
+    let samples: [&[u8]; 3] = [pullable.as_bytes(), bare.as_bytes(), b"docker://sha256:ab"];
+    tracebloc_fuzz::fuzz(
+        "image IDs",
+        &samples,
+        &["@", "sha256:", "://", "docker"],
+        |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            if let Ok(Some(running)) = RunningImage::parse(&text) {
+                assert!(text.contains(running.digest.hex()));
+            }
+        },
+    );
+}

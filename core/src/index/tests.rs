@@ -315,3 +315,43 @@ proptest! {
         prop_assert_eq!(history.advance(&shorter, now).1.withdrawn, vec![index.versions[0].version.clone()]);
     }
 }
+
+#[test]
+fn fuzzed() {
+    let fixture = fixture();
+    let value: serde_json::Value = crate::yaml::from_slice(fixture.as_bytes()).unwrap();
+    let json = value.to_string();
+    let html = "<!doctype html><html><title>log in</title>";
+    let samples: [&[u8]; 3] = [fixture.as_bytes(), json.as_bytes(), html.as_bytes()];
+    let words = [
+        "entries:",
+        "client:",
+        "- version: ",
+        "&a ",
+        "*a",
+        "<<: *a",
+        "---\n",
+        "[",
+        "  ",
+        "deprecated: true\n",
+    ];
+    tracebloc_fuzz::fuzz("indexes", &samples, &words, |body| {
+        if let Ok(index) = ChartIndex::parse(body, "client") {
+            let versions = &index.versions;
+            assert!(versions.is_sorted_by(|one, other| one.version >= other.version));
+        }
+    });
+}
+
+#[test]
+fn fuzzed_configurations_of_charts() {
+    let sample: &[u8] = br#"{"name":"client","version":"1.9.28","appVersion":"1","kubeVersion":">=1.24.0-0","deprecated":false}"#;
+    tracebloc_fuzz::fuzz(
+        "chart configurations",
+        &[sample],
+        &["\"version\":", "[", "null"],
+        |body| {
+            let _outcome = ChartConfig::parse(body);
+        },
+    );
+}

@@ -334,4 +334,68 @@ mod tests {
             prop_assert!(Release::decode(&whole[..whole.len() - cut]).is_err());
         }
     }
+
+    #[test]
+    fn fuzzed_records() {
+        let record = record().to_string();
+        let nested = record.replace("\"values\":{", "\"values\":{\"a\":[[[[{\"b\":[]}]]]],");
+        let samples: [&[u8]; 2] = [record.as_bytes(), nested.as_bytes()];
+        let words = [
+            "[",
+            "{\"a\":",
+            "\\u0000",
+            "\\ud800",
+            "\"manifest\"",
+            "\"config\"",
+            "null",
+        ];
+        tracebloc_fuzz::fuzz("records", &samples, &words, |json| {
+            for record in [STANDARD.encode(gzip(json)), STANDARD.encode(json)] {
+                match Release::decode(record.as_bytes()) {
+                    Ok(release) => {
+                        // What was decoded is what the record says of itself.
+                        assert!(serde_json::from_slice::<Value>(json).is_ok());
+                        let _shown = format!("{release:?}");
+                    }
+                    Err(error) => assert!(!error.to_string().contains("hunter2"), "{error}"),
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn fuzzed_streams() {
+        let (gzip, plain) = (encode(&record()), STANDARD.encode(record().to_string()));
+        let unpacked = STANDARD.decode(&gzip).unwrap();
+        let samples: [&[u8]; 3] = [&gzip, plain.as_bytes(), &unpacked];
+        tracebloc_fuzz::fuzz("streams", &samples, &["H4sIA", "==", "AAAA"], |bytes| {
+            let _outcome = Release::decode(bytes);
+            let _outcome = Release::decode(STANDARD.encode(bytes).as_bytes());
+        });
+    }
+
+    #[test]
+    fn fuzzed_manifests() {
+        let value = record();
+        let manifest = value["manifest"].as_str().unwrap().to_owned();
+        let more = "---\nkind: CronJob\napiVersion: batch/v1\nmetadata: {name: c, annotations: {helm.sh/resource-policy: keep}}\nspec:\n  schedule: '*/5 * * * *'\n  jobTemplate: {spec: {template: {spec: {containers: [{name: a, image: 'x@y'}]}}}}\n---\nkind: List\nitems:\n- kind: PersistentVolumeClaim\n  metadata: {name: d}\n";
+        let samples: [&[u8]; 2] = [manifest.as_bytes(), more.as_bytes()];
+        let words = [
+            "---\n",
+            "kind: Deployment\n",
+            "&a [*a]",
+            "- ",
+            "  ",
+            "!!binary ",
+            "? ",
+            "image: ",
+        ];
+        let value = std::cell::RefCell::new(value);
+        tracebloc_fuzz::fuzz("manifests", &samples, &words, |manifest| {
+            let mut value = value.borrow_mut();
+            value["manifest"] = String::from_utf8_lossy(manifest).into_owned().into();
+            // One object that cannot be read makes no release unreadable.
+            assert!(Release::decode(&encode(&value)).is_ok());
+        });
+    }
 }

@@ -133,3 +133,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn fuzzed() {
+    let samples: [&[u8]; 3] = [
+        b"1.2.3\nv1.2\n1.2.3-rc.1+build.7\n1.2.3-rc.1.x\n2",
+        b"1.2.3-alpha\n1.2.3-alpha.1\n1.2.3-1\n1.2.3--",
+        b"18446744073709551615.0.0\n0.0.0-0",
+    ];
+    let words = [".", "-", "+", "v", "rc.1", "alpha", "00", "\n"];
+    tracebloc_fuzz::fuzz("versions", &samples, &words, |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let versions: Vec<Version> = text
+            .lines()
+            .take(12)
+            .filter_map(|line| Version::parse(line).ok())
+            .collect();
+        for one in &versions {
+            assert_eq!(Version::parse(one.as_str()).as_ref(), Ok(one));
+            assert_eq!(one.change_to(one), Change::None);
+            for other in &versions {
+                assert_eq!(one.cmp(other), other.cmp(one).reverse());
+                assert_eq!(one.cmp(other).is_eq(), one == other);
+                assert_eq!(
+                    one.precedence_cmp(other),
+                    other.precedence_cmp(one).reverse()
+                );
+                for third in &versions {
+                    if one <= other && other <= third {
+                        assert!(one <= third, "{one} {other} {third}");
+                    }
+                }
+            }
+        }
+    });
+}

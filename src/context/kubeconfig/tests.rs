@@ -123,3 +123,36 @@ fn no_kubeconfig_at_all_is_said() {
     let outcome = Target::resolve(&environment, &ConnectionArgs::default(), None);
     assert!(matches!(outcome, Err(ContextError::NoKubeconfig)));
 }
+
+#[test]
+fn fuzzed() {
+    let path =
+        std::env::temp_dir().join(format!("tracebloc-kubeconfig-fuzz-{}", std::process::id()));
+    let arguments = ["x", "outdated", "--kubeconfig", path.to_str().unwrap()];
+    let cli = Cli::try_parse_from(arguments).unwrap();
+    let words = [
+        "contexts:",
+        "- name: ",
+        "server: ",
+        "https://",
+        "token: ",
+        "&a ",
+        "*a",
+        "<<: *a",
+        "user: ",
+        "proxy-url: ",
+        "certificate-authority-data: ",
+        "client-certificate-data: ",
+        "exec: {",
+        "extensions: ",
+    ];
+    tracebloc_fuzz::fuzz("kubeconfigs", &[KUBECONFIG.as_bytes()], &words, |bytes| {
+        std::fs::write(&path, bytes).unwrap();
+        let outcome = Target::resolve(&Environment::from([]), &cli.connection, None);
+        // Names may be told, and damage can make a name of anything; but a parser must not quote the file.
+        if let Err(ContextError::Unreadable { source, .. }) = outcome {
+            assert!(!source.to_string().contains("hunter2"), "{source}");
+        }
+    });
+    std::fs::remove_file(&path).unwrap();
+}

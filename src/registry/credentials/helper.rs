@@ -1,6 +1,6 @@
 //! Credential helpers: programs named `docker-credential-<name>` that keep credentials in the place of a file.
 //!
-//! The one place where this program starts another one to read something. A [`HelperName`] comes from the user's own configuration
+//! A [`HelperName`] comes from the user's own configuration
 //! only: what a cluster holds has no way to one.
 
 use std::collections::HashMap;
@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::{Credential, Login, Secret, key};
+use crate::process::{self, Printed};
 
 /// How long a helper may take. It is no part of the registry's time.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -151,33 +151,17 @@ async fn exchange(program: &str, server: &str) -> Answer {
             reason,
         },
     };
-    let mut child = Command::new(program)
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
+    let mut command = Command::new(program);
+    command.arg("get").stderr(Stdio::null());
+    let question = format!("{server}\n");
+    let Printed { status, output } = process::ask(command, Some(&question), ANSWER_LIMIT)
+        .await
         .map_err(failed)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        let question = format!("{server}\n");
-        match stdin.write_all(question.as_bytes()).await {
-            // One that does not read its question may know the answer all the same.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            outcome => outcome.map_err(failed)?,
-        }
-    }
-    let mut printed = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        let mut limited = stdout.take(ANSWER_LIMIT);
-        limited.read_to_end(&mut printed).await.map_err(failed)?;
-    }
-    let status = child.wait().await.map_err(failed)?;
-    read(program, status.success(), status.code(), &printed)
+    read(program, status.success(), status.code(), &output)
 }
 
 #[derive(Deserialize)]
-struct Printed {
+struct Answered {
     #[serde(default, rename = "Username")]
     username: String,
     #[serde(default, rename = "Secret")]
@@ -194,7 +178,7 @@ fn read(program: &str, success: bool, code: Option<i32>, printed: &[u8]) -> Answ
             Err(HelperError::Failed { program, code })
         };
     }
-    let Ok(Printed { username, secret }) = serde_json::from_slice(printed) else {
+    let Ok(Answered { username, secret }) = serde_json::from_slice(printed) else {
         return Err(HelperError::Malformed { program });
     };
     let secret = Secret(secret);

@@ -116,19 +116,31 @@ fn split_port(host: &str) -> (&str, Option<&str>) {
 }
 
 /// Whether a label has the form of a pattern.
+///
+/// What a star takes is tried anew only for the last one: patterns come from a cluster, and with all of them it could take for ever.
 fn matches(pattern: &[u8], label: &[u8]) -> bool {
-    match (pattern, label) {
-        ([], []) => true,
-        ([b'*', rest @ ..], _) => {
-            matches(rest, label)
-                || label
-                    .split_first()
-                    .is_some_and(|(_, label)| matches(pattern, label))
+    let (mut at, mut taken) = (0, 0);
+    let mut last_star: Option<(usize, usize)> = None;
+    while taken < label.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                last_star = Some((at, taken));
+                at += 1;
+            }
+            Some(byte) if *byte == b'?' || *byte == label[taken] => {
+                at += 1;
+                taken += 1;
+            }
+            _ => {
+                let Some((star, from)) = last_star else {
+                    return false;
+                };
+                last_star = Some((star, from + 1));
+                (at, taken) = (star + 1, from + 1);
+            }
         }
-        ([b'?', pattern @ ..], [_, label @ ..]) => matches(pattern, label),
-        ([one, pattern @ ..], [other, label @ ..]) => one == other && matches(pattern, label),
-        _ => false,
     }
+    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]
@@ -201,5 +213,64 @@ mod tests {
             assert!(error.to_string().contains("malformed"), "{error}");
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn many_stars_take_no_longer() {
+        let label = [b'a'; 63];
+        let pattern = b"*a".repeat(25);
+        assert!(matches(&pattern, &label));
+        assert!(!matches(&[&pattern[..], b"b"].concat(), &label));
+        for (pattern, label, fits) in [
+            ("", "", true),
+            ("*", "", true),
+            ("?", "", false),
+            ("a*c", "abcbc", true),
+            ("a*c", "abcb", false),
+            ("*b?", "abbc", true),
+            ("a**", "a", true),
+        ] {
+            assert_eq!(
+                matches(pattern.as_bytes(), label.as_bytes()),
+                fits,
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
+    fn fuzzed() {
+        let samples: [&[u8]; 3] = [
+            br#"{"auths":{"*.example.com/team":{"username":"u","password":"hunter2"},"h.example:5000":{"auth":"dTpodW50ZXIy"}}}"#,
+            br#"{"https://index.docker.io/v1/":{"username":"u","password":"hunter2"}}"#,
+            b"*a*a.example.com/team",
+        ];
+        let words = [
+            "*",
+            "a*",
+            "?",
+            ".",
+            ":",
+            "/",
+            "[::1]",
+            "https://",
+            "/v2/",
+            "\"auths\":",
+        ];
+        let long = format!("{}.example.com/team/x", "a".repeat(60));
+        let names = ["a.example.com/team/x", "h.example:5000/x", "busybox", &long].map(repository);
+        tracebloc_fuzz::fuzz("pull secrets", &samples, &words, |bytes| {
+            let mut keyring = Keyring::default();
+            for outcome in [keyring.add_config_json(bytes), keyring.add_cfg(bytes)] {
+                if let Err(error) = outcome {
+                    assert!(!error.to_string().contains("hunter2"), "{error}");
+                }
+            }
+            for name in &names {
+                let _credentials = keyring.all(name);
+                let key = String::from_utf8_lossy(bytes);
+                let _fits = Pattern::parse(&key).fits(name);
+            }
+        });
     }
 }

@@ -204,3 +204,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn fuzzed() {
+    let samples: [&[u8]; 6] = [
+        b">=1.24.0-0 <2",
+        b"^1.2 || ~2.3.4",
+        b"1.2 - 2.3.4",
+        b"!=1.x, >1.*",
+        b"1.2.3-rc.1+b",
+        b"*",
+    ];
+    let words = [
+        ">=", "<=", "=>", "!=", "^", "~", "~>", "||", " - ", ",", "x", "*", ".", "v", "-0",
+    ];
+    let versions = [
+        "0.0.0",
+        "0.0.1-a",
+        "1.2.3",
+        "1.2.3-rc.1",
+        "18446744073709551615.0.0",
+    ]
+    .map(|text| Version::parse(text).unwrap());
+    tracebloc_fuzz::fuzz("constraints", &samples, &words, |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let Ok(constraint) = Constraint::parse(&text) else {
+            return;
+        };
+        let again = Constraint::parse(&constraint.to_string()).unwrap();
+        for version in &versions {
+            assert_eq!(
+                constraint.matches(version),
+                again.matches(version),
+                "{text}"
+            );
+            // What fits without prereleases fits with them.
+            assert!(
+                constraint.matches_prereleases(version) || !constraint.matches(version),
+                "{text} {version}"
+            );
+        }
+    });
+}

@@ -142,3 +142,39 @@ fn no_secret_is_printed() {
     let error = ConfigFile::parse(Path::new("/c"), cut).expect_err("cut off");
     assert!(!format!("{error} {error:?}").contains("hunter2"));
 }
+
+#[test]
+fn fuzzed() {
+    let auth = STANDARD.encode("user:hunter2");
+    let sample = format!(
+        r#"{{"auths":{{"https://index.docker.io/v1/":{{"auth":"{auth}"}},"h.example/team":{{"username":"u","password":"hunter2"}},"i.example":{{"identitytoken":"hunter2"}}}},"credHelpers":{{"g.example":"gcr"}},"credsStore":"desktop"}}"#
+    );
+    let words = [
+        "\"auths\":",
+        "\"auth\":",
+        "\"credsStore\":",
+        "../",
+        "https://",
+        "/v1/",
+        "null",
+        "{",
+        &auth,
+    ];
+    tracebloc_fuzz::fuzz(
+        "Docker configurations",
+        &[sample.as_bytes()],
+        &words,
+        |bytes| {
+            let path = Path::new("/c/config.json");
+            match ConfigFile::parse(path, bytes) {
+                Ok(file) => {
+                    for name in ["busybox", "h.example/team/a", "i.example/a", "g.example/a"] {
+                        let _credential = file.credential(&repository(name));
+                        let _helper = file.helper(&repository(name));
+                    }
+                }
+                Err(error) => assert!(!error.to_string().contains("hunter2"), "{error}"),
+            }
+        },
+    );
+}
