@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help try stop build test bench lint fmt deny docs
+.PHONY: help try stop build test bench comparison dist lint fmt deny docs
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -24,8 +24,14 @@ test: ## Run all tests, on a real control plane
 	$(CARGO) test --locked --workspace --lib --bins --tests --no-fail-fast
 	$(CARGO) test --locked --workspace --doc
 
-bench: ## Measure us and the peers side by side
-	$(CARGO) bench --locked --bench peers
+bench: ## Measure us and the peers side by side (FIGURE=index for one of them)
+	$(CARGO) bench --locked --bench peers -- $(FIGURE)
+
+comparison: ## Put the same cases to us and the peers, and write docs/comparison.md
+	$(CARGO) bench --locked --bench peers -- comparison
+
+dist: ## Build the program that is given away: static, and as small as it gets
+	$(CARGO) build --locked --profile dist --target $(shell uname -m)-unknown-linux-musl
 
 lint: ## Clippy, warnings denied
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
