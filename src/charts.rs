@@ -19,6 +19,7 @@ use tracebloc_core::snapshot::{Evidence, ObservedChart, RepositoryOrigin};
 use crate::http::{HttpClient, Request, SafeUrl};
 use crate::registry::Registry;
 
+use cache::Kept;
 pub(crate) use cache::{Cache, Cleared};
 pub(crate) use error::ChartsError;
 pub(crate) use oci::{Details, is_plain_http};
@@ -74,7 +75,7 @@ impl<'context> Charts<'context> {
                 .map(|chart| self.observed(source, chart, outcome.clone()))
                 .collect();
         }
-        let answer = self.index(source).await;
+        let answer = self.index(source, charts).await;
         let outcomes: Vec<Result<ChartIndex, ChartsError>> = charts
             .iter()
             .map(|chart| match &answer {
@@ -89,8 +90,8 @@ impl<'context> Charts<'context> {
                 Ok(_) | Err(ChartsError::Index(IndexError::ChartAbsent { .. }))
             )
         });
-        if let (Ok(answer), Some(cache), true) = (&answer, self.cache_for(source), is_index) {
-            answer.keep(cache, &source.reference.url);
+        if let (Ok(answer), Some(cache), true) = (answer, self.cache_for(source), is_index) {
+            answer.keep(cache, &source.reference.url, charts);
         }
         charts
             .iter()
@@ -146,12 +147,23 @@ impl<'context> Charts<'context> {
     }
 
     /// The index of a repository as it is now, whatever it is.
-    async fn index(&self, source: &RepositorySource) -> Result<Index, ChartsError> {
+    async fn index(
+        &self,
+        source: &RepositorySource,
+        charts: &[ChartName],
+    ) -> Result<Index, ChartsError> {
         let url = index_url(&source.secret_url)?;
         let access = self.access(source);
         let kept = self
             .cache_for(source)
             .and_then(|cache| cache.index(&source.reference.url));
+        let (kept, others) = match kept {
+            Some(kept) if charts.iter().all(|chart| kept.covers(chart.as_str())) => {
+                (Some(kept), Vec::new())
+            }
+            // What is kept of other charts is kept on, so that two questions in turns do not fetch it again and again.
+            kept => (None, kept.and_then(|kept| kept.charts).unwrap_or_default()),
+        };
         let mut request = Request::get(url, Instant::now() + DEADLINE)
             .body_limit(INDEX_LIMIT)
             .credentials_everywhere(access.everywhere);
@@ -184,6 +196,7 @@ impl<'context> Charts<'context> {
             (304, Some(kept)) => Ok(Index {
                 body: kept.body,
                 validators: None,
+                others,
             }),
             (304, None) => Err(ChartsError::NotModified {
                 endpoint: answer.endpoint,
@@ -193,6 +206,7 @@ impl<'context> Charts<'context> {
                 Ok(Index {
                     validators: Some((header(ETAG), header(LAST_MODIFIED))),
                     body: answer.body,
+                    others,
                 })
             }
         }
@@ -204,13 +218,29 @@ struct Index {
     body: Vec<u8>,
     /// `ETag` and `Last-Modified`; `None` where the body is the copy that was kept.
     validators: Option<(Option<String>, Option<String>)>,
+    /// The charts that were asked for before.
+    others: Vec<String>,
 }
 
 impl Index {
-    fn keep(&self, cache: &Cache, url: &str) {
-        if let Some((etag, last_modified)) = &self.validators {
-            cache.keep_index(url, etag.clone(), last_modified.clone(), &self.body);
-        }
+    /// Keeps what these charts need of it.
+    fn keep(self, cache: &Cache, url: &str, charts: &[ChartName]) {
+        let Some((etag, last_modified)) = self.validators else {
+            return;
+        };
+        let mut names = self.others;
+        names.extend(charts.iter().map(ToString::to_string));
+        names.sort();
+        names.dedup();
+        let asked: Vec<&str> = names.iter().map(String::as_str).collect();
+        let excerpt = ChartIndex::excerpt(&self.body, &asked);
+        let kept = Kept {
+            etag,
+            last_modified,
+            charts: excerpt.is_some().then_some(names),
+            body: excerpt.unwrap_or(self.body),
+        };
+        cache.keep_index(url, kept);
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tracebloc_core::assess::{Question, is_product};
 use tracebloc_core::image::RegistryMirror;
 use tracebloc_core::profile::Profile;
-use tracebloc_core::release::Release;
+use tracebloc_core::release::{Defaults, Release};
 use tracebloc_core::snapshot::{ContextFacts, Evidence, ObservedRelease, Snapshot};
 use tracebloc_core::version::Version;
 
@@ -220,6 +220,8 @@ async fn records(
     cluster: &Cluster,
     revisions: &[crate::cluster::Revisions],
 ) -> Vec<ObservedRelease> {
+    // While they come: all of them at once would take the memory that this saves.
+    let mut defaults = Defaults::default();
     stream::iter(revisions)
         .map(|revisions| async move {
             let deployed = match &revisions.deployed {
@@ -234,6 +236,10 @@ async fn records(
             }
         })
         .buffered(RECORDS_AT_ONCE)
+        .map(|mut observed| {
+            observed.share(&mut defaults);
+            observed
+        })
         .collect()
         .await
 }

@@ -73,7 +73,18 @@ pub(crate) struct Cache {
 pub(crate) struct Kept {
     pub(crate) etag: Option<String>,
     pub(crate) last_modified: Option<String>,
+    /// The charts that it was shortened to; `None` where it is whole.
+    pub(crate) charts: Option<Vec<String>>,
     pub(crate) body: Vec<u8>,
+}
+
+impl Kept {
+    /// Whether it answers for this chart.
+    pub(crate) fn covers(&self, chart: &str) -> bool {
+        self.charts
+            .as_ref()
+            .is_none_or(|charts| charts.iter().any(|kept| kept == chart))
+    }
 }
 
 /// What was removed from the cache.
@@ -91,6 +102,8 @@ struct Header {
     url: String,
     etag: Option<String>,
     last_modified: Option<String>,
+    #[serde(default)]
+    charts: Option<Vec<String>>,
     /// Guards against a file that was cut short.
     length: usize,
 }
@@ -122,18 +135,19 @@ impl Cache {
         (header.url == url && header.length == body.len()).then_some(Kept {
             etag: header.etag,
             last_modified: header.last_modified,
+            charts: header.charts,
             body,
         })
     }
 
     /// Keeps a copy of an index, where the server gave something to ask about it with.
-    pub(crate) fn keep_index(
-        &self,
-        url: &str,
-        etag: Option<String>,
-        last_modified: Option<String>,
-        body: &[u8],
-    ) {
+    pub(crate) fn keep_index(&self, url: &str, kept: Kept) {
+        let Kept {
+            etag,
+            last_modified,
+            charts,
+            body,
+        } = kept;
         if etag.is_none() && last_modified.is_none() {
             return;
         }
@@ -141,11 +155,12 @@ impl Cache {
             url: url.to_owned(),
             etag,
             last_modified,
+            charts,
             length: body.len(),
         };
         if let Ok(mut bytes) = serde_json::to_vec(&header) {
             bytes.push(b'\n');
-            bytes.extend_from_slice(body);
+            bytes.extend_from_slice(&body);
             self.keep(Kind::Index, url, &bytes);
         }
     }

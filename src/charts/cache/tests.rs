@@ -23,11 +23,20 @@ impl Drop for Place {
     }
 }
 
+fn copy(etag: Option<String>, body: &[u8]) -> Kept {
+    Kept {
+        etag,
+        last_modified: None,
+        charts: None,
+        body: body.to_vec(),
+    }
+}
+
 #[test]
 fn what_is_kept_is_read_again() {
     let place = Place::new("round-trip");
     let cache = &place.0;
-    cache.keep_index("https://a", Some("\"1\"".into()), None, b"entries:\n");
+    cache.keep_index("https://a", copy(Some("\"1\"".into()), b"entries:\n"));
     assert_eq!(cache.index("https://b"), None);
     let kept = cache.index("https://a").unwrap();
     assert_eq!(
@@ -49,7 +58,7 @@ fn what_is_kept_is_read_again() {
 fn a_damaged_copy_is_none() {
     let place = Place::new("damaged");
     let cache = &place.0;
-    cache.keep_index("https://a", Some("1".into()), None, b"0123456789");
+    cache.keep_index("https://a", copy(Some("1".into()), b"0123456789"));
     let path = cache.path(Kind::Index, "https://a");
     let whole = fs::read(&path).unwrap();
     for cut in [0, 5, whole.len() - 1] {
@@ -61,7 +70,7 @@ fn a_damaged_copy_is_none() {
 #[test]
 fn nothing_is_kept_that_cannot_be_asked_about() {
     let place = Place::new("bare");
-    place.0.keep_index("https://a", None, None, b"x");
+    place.0.keep_index("https://a", copy(None, b"x"));
     assert_eq!(place.0.index("https://a"), None);
     assert!(!place.0.directory.exists());
 }
@@ -148,4 +157,18 @@ fn concurrent_writers_leave_one_whole_file() {
             });
         }
     });
+}
+
+#[test]
+fn a_shortened_copy_answers_for_its_charts_only() {
+    let place = Place::new("shortened");
+    let whole = copy(Some("1".to_owned()), b"entries:\n");
+    assert!(whole.covers("client") && whole.covers("other"));
+    let shortened = Kept {
+        charts: Some(vec!["client".to_owned()]),
+        ..whole
+    };
+    place.0.keep_index("https://a", shortened);
+    let kept = place.0.index("https://a").unwrap();
+    assert!(kept.covers("client") && !kept.covers("other"));
 }
