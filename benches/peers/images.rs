@@ -113,7 +113,7 @@ fn tell(asked: &[LoggedRequest]) {
 fn span(asked: &[LoggedRequest]) -> Duration {
     let first = asked.iter().map(|request| request.received).min().unwrap();
     let end = |request: &LoggedRequest| request.received + request.took.unwrap_or_default();
-    asked.iter().map(end).max().unwrap() - first
+    asked.iter().map(end).max().unwrap().saturating_sub(first)
 }
 
 fn repository(number: usize) -> String {

@@ -28,8 +28,11 @@ use std::time::Instant;
 
 use ground::{Ground, PLUGIN};
 
+/// Measures something, on a bed that it begins where none of the others has.
+type Measure = fn(&OnceCell<Ground>);
+
 /// What can be measured. The last ones fill the cluster.
-const FIGURES: [(&str, fn(&OnceCell<Ground>)); 7] = [
+const FIGURES: [(&str, Measure); 7] = [
     ("start", |_| start::run()),
     ("release", |ground| one_release::run(ready(ground))),
     ("images", |ground| images::run(ready(ground))),

@@ -45,7 +45,7 @@ pub(super) fn page(
              what runs is partly the old version and partly the new one, and the list shows the new one, or nothing.\n\n";
     table(&mut page, charts);
     page += "\n## What it took\n\nRequests are counted by a proxy before each server. Tools that answer one image at a time are started once for each; their times are sums, their memory is the largest of one. \
-             The machine was not idle: counts are exact, times are good for their order of magnitude.\n\n\
+             Counts are exact; times are those of one run, good for their order of magnitude.\n\n\
              | tool | did | API server | registry | chart repository | time | of processors | memory |\n|---|---|---|---|---|---|---|---|\n";
     for cost in images.costs.iter().chain(&charts.costs) {
         row(&mut page, cost);
