@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help try stop build test fuzz bench lint fmt deny docs
+.PHONY: help try stop build test fuzz bench comparison dist lint fmt deny docs
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -27,8 +27,14 @@ test: ## Run all tests, on a real control plane
 fuzz: ## Damage samples for every parser, SECONDS=60 each
 	TRACEBLOC_FUZZ_SECONDS=$(or $(SECONDS),60) $(CARGO) test --locked --package tracebloc-core --package kubectl-tracebloc --lib fuzzed -- --nocapture
 
-bench: ## Measure us and the peers side by side
-	$(CARGO) bench --locked --bench peers
+bench: ## Measure us and the peers side by side (FIGURE=index for one of them)
+	$(CARGO) bench --locked --bench peers -- $(FIGURE)
+
+comparison: ## Put the same cases to us and the peers, and write docs/comparison.md
+	$(CARGO) bench --locked --bench peers -- comparison
+
+dist: ## Build the program that is given away: static, and as small as it gets
+	$(CARGO) build --locked --profile dist --target $(shell uname -m)-unknown-linux-musl
 
 lint: ## Clippy, warnings denied
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings

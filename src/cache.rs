@@ -116,7 +116,18 @@ impl Validators {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) validators: Validators,
+    /// The charts that an index was shortened to; `None` where it is whole.
+    pub(crate) charts: Option<Vec<String>>,
     pub(crate) body: Vec<u8>,
+}
+
+impl Kept {
+    /// Whether it answers for this chart.
+    pub(crate) fn covers(&self, chart: &str) -> bool {
+        self.charts
+            .as_ref()
+            .is_none_or(|charts| charts.iter().any(|kept| kept == chart))
+    }
 }
 
 /// What was removed from the cache.
@@ -134,6 +145,8 @@ struct Header {
     url: String,
     #[serde(flatten)]
     validators: Validators,
+    #[serde(default)]
+    charts: Option<Vec<String>>,
     /// Guards against a file that was cut short.
     length: usize,
 }
@@ -165,23 +178,30 @@ impl Cache {
         let body = bytes.split_off(line_end + 1);
         (header.url == url && header.length == body.len()).then_some(Kept {
             validators: header.validators,
+            charts: header.charts,
             body,
         })
     }
 
     /// Keeps a copy of an answer, where the server gave something to ask about it with.
-    pub(crate) fn keep_copy(&self, kind: Kind, url: &str, validators: Validators, body: &[u8]) {
+    pub(crate) fn keep_copy(&self, kind: Kind, url: &str, kept: Kept) {
+        let Kept {
+            validators,
+            charts,
+            body,
+        } = kept;
         if validators.is_empty() {
             return;
         }
         let header = Header {
             url: url.to_owned(),
             validators,
+            charts,
             length: body.len(),
         };
         if let Ok(mut bytes) = serde_json::to_vec(&header) {
             bytes.push(b'\n');
-            bytes.extend_from_slice(body);
+            bytes.extend_from_slice(&body);
             self.keep(kind, url, &bytes);
         }
     }

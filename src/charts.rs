@@ -13,7 +13,7 @@ use tracebloc_core::index::{ChartChanges, ChartIndex, IndexError};
 use tracebloc_core::name::ChartName;
 use tracebloc_core::snapshot::{Evidence, ObservedChart, RepositoryOrigin};
 
-use crate::cache::{Cache, Kind, Validators};
+use crate::cache::{Cache, Kept, Kind, Validators};
 use crate::http::{HttpClient, Request, SafeUrl};
 use crate::registry::Registry;
 
@@ -71,7 +71,7 @@ impl<'context> Charts<'context> {
                 .map(|chart| self.observed(source, chart, outcome.clone()))
                 .collect();
         }
-        let answer = self.index(source).await;
+        let answer = self.index(source, charts).await;
         let outcomes: Vec<Result<ChartIndex, ChartsError>> = charts
             .iter()
             .map(|chart| match &answer {
@@ -86,8 +86,8 @@ impl<'context> Charts<'context> {
                 Ok(_) | Err(ChartsError::Index(IndexError::ChartAbsent { .. }))
             )
         });
-        if let (Ok(answer), Some(cache), true) = (&answer, self.cache_for(source), is_index) {
-            answer.keep(cache, &source.reference.url);
+        if let (Ok(answer), Some(cache), true) = (answer, self.cache_for(source), is_index) {
+            answer.keep(cache, &source.reference.url, charts);
         }
         charts
             .iter()
@@ -143,12 +143,23 @@ impl<'context> Charts<'context> {
     }
 
     /// The index of a repository as it is now, whatever it is.
-    async fn index(&self, source: &RepositorySource) -> Result<Index, ChartsError> {
+    async fn index(
+        &self,
+        source: &RepositorySource,
+        charts: &[ChartName],
+    ) -> Result<Index, ChartsError> {
         let url = index_url(&source.secret_url)?;
         let access = self.access(source);
         let kept = self
             .cache_for(source)
             .and_then(|cache| cache.copy(Kind::Index, &source.reference.url));
+        let (kept, others) = match kept {
+            Some(kept) if charts.iter().all(|chart| kept.covers(chart.as_str())) => {
+                (Some(kept), Vec::new())
+            }
+            // What is kept of other charts is kept on, so that two questions in turns do not fetch it again and again.
+            kept => (None, kept.and_then(|kept| kept.charts).unwrap_or_default()),
+        };
         let mut request = Request::get(url, Instant::now() + DEADLINE)
             .body_limit(INDEX_LIMIT)
             .credentials_everywhere(access.everywhere);
@@ -171,6 +182,7 @@ impl<'context> Charts<'context> {
             (304, Some(kept)) => Ok(Index {
                 body: kept.body,
                 validators: None,
+                others,
             }),
             (304, None) => Err(ChartsError::NotModified {
                 endpoint: answer.endpoint,
@@ -178,6 +190,7 @@ impl<'context> Charts<'context> {
             _ => Ok(Index {
                 validators: Some(answer.validators()),
                 body: answer.body,
+                others,
             }),
         }
     }
@@ -188,13 +201,28 @@ struct Index {
     body: Vec<u8>,
     /// What to ask about it with; `None` where the body is the copy that was kept.
     validators: Option<Validators>,
+    /// The charts that were asked for before.
+    others: Vec<String>,
 }
 
 impl Index {
-    fn keep(&self, cache: &Cache, url: &str) {
-        if let Some(validators) = &self.validators {
-            cache.keep_copy(Kind::Index, url, validators.clone(), &self.body);
-        }
+    /// Keeps what these charts need of it.
+    fn keep(self, cache: &Cache, url: &str, charts: &[ChartName]) {
+        let Some(validators) = self.validators else {
+            return;
+        };
+        let mut names = self.others;
+        names.extend(charts.iter().map(ToString::to_string));
+        names.sort();
+        names.dedup();
+        let asked: Vec<&str> = names.iter().map(String::as_str).collect();
+        let excerpt = ChartIndex::excerpt(&self.body, &asked);
+        let kept = Kept {
+            validators,
+            charts: excerpt.is_some().then_some(names),
+            body: excerpt.unwrap_or(self.body),
+        };
+        cache.keep_copy(Kind::Index, url, kept);
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tracebloc_core::assess::{Question, is_product};
 use tracebloc_core::image::{MirrorSource, Mirrors, RegistryMirror};
 use tracebloc_core::profile::Profile;
-use tracebloc_core::release::Release;
+use tracebloc_core::release::{Defaults, Release};
 use tracebloc_core::snapshot::{
     ContextFacts, EarlierRevision, Evidence, ObservedRelease, RevisionFacts, Snapshot,
 };
@@ -252,6 +252,8 @@ async fn records(
     revisions: &[Revisions],
     earlier: usize,
 ) -> Vec<ObservedRelease> {
+    // While they come: all of them at once would take the memory that this saves.
+    let mut defaults = Defaults::default();
     stream::iter(revisions)
         .map(|revisions| async move {
             let deployed = async {
@@ -275,6 +277,10 @@ async fn records(
             }
         })
         .buffered(RECORDS_AT_ONCE)
+        .map(|mut observed| {
+            observed.share(&mut defaults);
+            observed
+        })
         .collect()
         .await
 }

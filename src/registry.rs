@@ -40,7 +40,7 @@ pub(crate) use error::RegistryError;
 pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The most questions at once to one registry.
-const IN_FLIGHT_LIMIT: usize = 8;
+const IN_FLIGHT_LIMIT: usize = 16;
 
 /// The header in which registries tell a manifest's digest.
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -88,6 +88,8 @@ pub(crate) struct Registry {
     tokens: Tokens,
     /// By registry: the challenge that its manifests come with, so that the next repository needs no refusal first.
     challenges: Mutex<HashMap<String, Bearer>>,
+    /// By registry: locked until its first answer is there.
+    greetings: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     permits: Mutex<HashMap<String, Arc<Semaphore>>>,
     manifests: Mutex<HashMap<Digest, Manifest>>,
     cache: Option<Cache>,
@@ -137,6 +139,7 @@ impl Registry {
             keychain: Keychain::new(credentials),
             tokens: Tokens::default(),
             challenges: Mutex::default(),
+            greetings: Mutex::default(),
             permits: Mutex::default(),
             manifests: Mutex::default(),
             cache,

@@ -176,6 +176,12 @@ impl ChartIndex {
         Self::from_document(document, chart)
     }
 
+    /// An index that answers for these charts as this one does, and is as short as they are: all others are left with their names only. `None`
+    /// where it is not written in the style of Helm, so that it cannot be shortened without a full parse.
+    pub fn excerpt(body: &[u8], charts: &[&str]) -> Option<Vec<u8>> {
+        slice::excerpt(body, charts)
+    }
+
     fn from_document(document: Document, chart: &str) -> Result<Self, IndexError> {
         if document
             .api_version

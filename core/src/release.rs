@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use payload::{DecodeError, INFLATED_LIMIT};
-pub use values::{Form, Origin, Values};
+pub use values::{Defaults, Form, Origin, Values};
 
 use crate::claim::DeclaredClaim;
 use crate::name::{ChartName, ReleaseId};

@@ -12,7 +12,7 @@ use crate::image::{Digest, ImageRef, Repository, Tag};
 use crate::index::{ChartChanges, ChartIndex};
 use crate::manifest::{Documents, Platform};
 use crate::name::{ChartName, Namespace};
-use crate::release::{ChartMetadata, Release, RevisionHead};
+use crate::release::{ChartMetadata, Defaults, Release, RevisionHead};
 use crate::version::Version;
 use crate::workload::{LiveWorkload, Pod, WorkloadId, WorkloadKind};
 
@@ -205,6 +205,15 @@ impl RevisionFacts {
 }
 
 impl ObservedRelease {
+    /// Lets the records share what others have in memory already.
+    pub fn share(&mut self, defaults: &mut Defaults) {
+        for record in [Some(&mut self.record), self.deployed.as_mut()] {
+            if let Some(Evidence::Known(release)) = record {
+                defaults.share(&mut release.values);
+            }
+        }
+    }
+
     /// The record that says what is installed: the newest deployed one, else the newest (DESIGN §6 "The release").
     pub fn current(&self) -> &Evidence<Release> {
         match &self.deployed {

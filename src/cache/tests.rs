@@ -30,11 +30,19 @@ fn etag(text: &str) -> Validators {
     }
 }
 
+fn copy(validators: Validators, body: &[u8]) -> Kept {
+    Kept {
+        validators,
+        charts: None,
+        body: body.to_vec(),
+    }
+}
+
 #[test]
 fn what_is_kept_is_read_again() {
     let place = Place::new("round-trip");
     let cache = &place.0;
-    cache.keep_copy(Kind::Index, "https://a", etag("\"1\""), b"entries:\n");
+    cache.keep_copy(Kind::Index, "https://a", copy(etag("\"1\""), b"entries:\n"));
     assert_eq!(cache.copy(Kind::Index, "https://b"), None);
     assert_eq!(cache.copy(Kind::Tags, "https://a"), None);
     let kept = cache.copy(Kind::Index, "https://a").unwrap();
@@ -57,7 +65,7 @@ fn what_is_kept_is_read_again() {
 fn a_damaged_copy_is_none() {
     let place = Place::new("damaged");
     let cache = &place.0;
-    cache.keep_copy(Kind::Index, "https://a", etag("1"), b"0123456789");
+    cache.keep_copy(Kind::Index, "https://a", copy(etag("1"), b"0123456789"));
     let path = cache.path(Kind::Index, "https://a");
     let whole = fs::read(&path).unwrap();
     for cut in [0, 5, whole.len() - 1] {
@@ -71,7 +79,7 @@ fn nothing_is_kept_that_cannot_be_asked_about() {
     let place = Place::new("bare");
     place
         .0
-        .keep_copy(Kind::Tags, "https://a", Validators::default(), b"x");
+        .keep_copy(Kind::Tags, "https://a", copy(Validators::default(), b"x"));
     assert_eq!(place.0.copy(Kind::Tags, "https://a"), None);
     assert!(!place.0.directory.exists());
 }
@@ -176,7 +184,7 @@ fn the_limit_is_looked_after_at_the_first_writing_and_then_now_and_then() {
 fn fuzzed() {
     let place = Place::new("fuzzed");
     let cache = &place.0;
-    cache.keep_copy(Kind::Tags, "https://a", etag("\"1\""), b"{}");
+    cache.keep_copy(Kind::Tags, "https://a", copy(etag("\"1\""), b"{}"));
     let path = cache.path(Kind::Tags, "https://a");
     let whole = fs::read(&path).unwrap();
     tracebloc_fuzz::fuzz(
@@ -188,4 +196,18 @@ fn fuzzed() {
             let _copy = cache.copy(Kind::Tags, "https://a");
         },
     );
+}
+
+#[test]
+fn a_shortened_copy_answers_for_its_charts_only() {
+    let place = Place::new("shortened");
+    let whole = copy(etag("1"), b"entries:\n");
+    assert!(whole.covers("client") && whole.covers("other"));
+    let shortened = Kept {
+        charts: Some(vec!["client".to_owned()]),
+        ..whole
+    };
+    place.0.keep_copy(Kind::Index, "https://a", shortened);
+    let kept = place.0.copy(Kind::Index, "https://a").unwrap();
+    assert!(kept.covers("client") && !kept.covers("other"));
 }

@@ -1,9 +1,11 @@
 //! One question to a registry, with the credentials and tokens that it wants.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderValue, WWW_AUTHENTICATE};
-use tokio::time::Instant;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{Instant, timeout};
 use tracebloc_core::image::Repository;
 
 use super::allowance::Allowance;
@@ -13,6 +15,9 @@ use super::error::{Asked, RegistryError};
 use super::token::{Asker, Grant, header, pull_scope};
 use super::{Method, Registry, Visit};
 use crate::http::{Answer, Request};
+
+/// How long a question waits for the first one to its registry.
+const GREETING_LIMIT: Duration = Duration::from_secs(1);
 
 /// The largest answer read: registries accept manifests of 4 MiB at most.
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
@@ -24,6 +29,9 @@ impl Registry {
         visit: &mut Visit<'_>,
         method: Method,
     ) -> Result<Answer, RegistryError> {
+        if let Some(first) = self.greet(visit, method).await {
+            return self.answer_challenges(visit, method, first?, None).await;
+        }
         let known = self.known_challenge(visit.repository);
         let mut refused = None;
         if let Some(known) = &known {
@@ -33,13 +41,63 @@ impl Registry {
             }
         }
         let answer = self.send(visit, method, None).await?;
+        self.answer_challenges(visit, method, answer, known.zip(refused))
+            .await
+    }
+
+    /// The first question of a run to a registry goes alone: whether it wants a token is then known to all others, which would be refused too.
+    /// `None` where another one was the first. They do not wait long for it, since only this one may be slow.
+    async fn greet(
+        &self,
+        visit: &Visit<'_>,
+        method: Method,
+    ) -> Option<Result<Answer, RegistryError>> {
+        let (greeting, turn) = self.greeting(visit.repository);
+        if turn.is_none() {
+            let _answered_or_slow = timeout(GREETING_LIMIT, greeting.lock()).await;
+            return None;
+        }
+        let first = self.send(visit, method, None).await;
+        if let Ok(answer) = &first {
+            self.remember(visit.repository, &challenges(answer));
+        }
+        Some(first)
+    }
+
+    /// What the first question to a registry holds while it has no answer, and, for the first, the hold.
+    fn greeting(
+        &self,
+        repository: &Repository,
+    ) -> (Arc<tokio::sync::Mutex<()>>, Option<OwnedMutexGuard<()>>) {
+        let mut greetings = self
+            .greetings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(greeting) = greetings.get(repository.registry()) {
+            return (Arc::clone(greeting), None);
+        }
+        let greeting: Arc<tokio::sync::Mutex<()>> = Arc::default();
+        let turn = Arc::clone(&greeting).try_lock_owned().ok();
+        greetings.insert(repository.registry().to_owned(), Arc::clone(&greeting));
+        (greeting, turn)
+    }
+
+    /// Asks again where an answer without authorization is a challenge; `refused` is a challenge that was answered already, with the status
+    /// that came of it.
+    async fn answer_challenges(
+        &self,
+        visit: &mut Visit<'_>,
+        method: Method,
+        answer: Answer,
+        refused: Option<(Vec<Challenge>, u16)>,
+    ) -> Result<Answer, RegistryError> {
         let challenges = challenges(&answer);
         if answer.status.as_u16() != 401 || challenges.is_empty() {
             return Ok(answer);
         }
         // Only another challenge than the one already answered gives another outcome.
         match refused {
-            Some(status) if known.as_ref() == Some(&challenges) => Err(visit.refusal(status)),
+            Some((known, status)) if known == challenges => Err(visit.refusal(status)),
             _ => {
                 self.remember(visit.repository, &challenges);
                 let outcome = self.ask_authorized(visit, method, &challenges).await?;

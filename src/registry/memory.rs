@@ -8,7 +8,7 @@ use tracebloc_core::image::{Digest, Repository};
 use tracebloc_core::manifest::Manifest;
 
 use super::{Registry, digest_of};
-use crate::cache::{Kind, Validators};
+use crate::cache::{Kept, Kind, Validators};
 use crate::http::SafeUrl;
 
 /// What stands before the bytes of a manifest, on a line of its own.
@@ -82,7 +82,12 @@ impl Registry {
         if let (Some(cache), true) = (&self.cache, self.is_anonymous(repository))
             && let Ok(body) = serde_json::to_vec(page)
         {
-            cache.keep_copy(Kind::Tags, url.as_url().as_str(), validators, &body);
+            let kept = Kept {
+                validators,
+                charts: None,
+                body,
+            };
+            cache.keep_copy(Kind::Tags, url.as_url().as_str(), kept);
         }
     }
 }

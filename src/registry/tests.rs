@@ -257,6 +257,11 @@ async fn concurrent_questions_share_one_token_and_later_ones_need_no_refusal() {
         futures_util::future::join_all((0..8).map(|_| registry.published(&reference))).await;
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert_eq!(
+        count(&server, "HEAD "),
+        8 + 1,
+        "one was refused, and told the others"
+    );
+    assert_eq!(
         count(
             &server,
             "GET /token?x=y&service=s&scope=repository%3Aa%2Fb%3Apull "
@@ -276,6 +281,26 @@ async fn concurrent_questions_share_one_token_and_later_ones_need_no_refusal() {
         ),
         1
     );
+}
+
+#[tokio::test]
+async fn a_first_question_that_is_slow_holds_up_the_others_no_longer_than_its_limit() {
+    let server = Server::start(|head| {
+        if head.contains("/slow/") {
+            std::thread::sleep(Duration::from_secs(4));
+        }
+        found(IMAGE)
+    });
+    let registry = registry("{}");
+    let (slow, quick) = (image(&server, "slow:prod"), image(&server, "quick:prod"));
+    let begun = Instant::now();
+    let quick = async {
+        let outcome = registry.published(&quick).await;
+        (outcome, begun.elapsed())
+    };
+    let (_, (outcome, took)) = futures_util::future::join(registry.published(&slow), quick).await;
+    assert!(outcome.is_ok(), "{outcome:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
 }
 
 #[tokio::test]

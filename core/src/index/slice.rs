@@ -14,12 +14,35 @@ pub(super) fn read(body: &[u8], chart: &str) -> Option<Document> {
         chart,
         ..Scan::default()
     };
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        scan.line(line.strip_suffix('\n').unwrap_or(line), start)?;
-        start += line.len();
-    }
+    scan.lines(text)?;
     scan.finish(text)
+}
+
+/// The index with the entries of these charts as they stand and of all others only the names: enough to read these charts from it again.
+/// `None` if the index is not in the expected style, or an entry may refer to another one.
+pub(super) fn excerpt(body: &[u8], charts: &[&str]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(body).ok()?;
+    let mut scan = Scan::default();
+    scan.lines(text)?;
+    let (first, end) = (*scan.starts.first()?, scan.end.unwrap_or(text.len()));
+    let mut excerpt = text.get(..first)?.to_owned();
+    let ends = scan.starts.iter().copied().skip(1).chain([end]);
+    for ((name, start), end) in scan.others.iter().zip(&scan.starts).zip(ends) {
+        let block = text.get(*start..end)?;
+        if charts.contains(&name.as_str()) {
+            if has_reference(block) {
+                return None;
+            }
+            excerpt.push_str(block);
+        } else {
+            excerpt.push_str(block.lines().next()?);
+        }
+        if !excerpt.ends_with('\n') {
+            excerpt.push('\n');
+        }
+    }
+    excerpt.push_str(text.get(end..)?);
+    Some(excerpt.into_bytes())
 }
 
 #[derive(Default)]
@@ -38,9 +61,23 @@ struct Scan<'text> {
     block_start: Option<usize>,
     block_end: Option<usize>,
     others: Vec<String>,
+    /// Where the line of each chart's name begins, in the order of the index.
+    starts: Vec<usize>,
+    /// Where what comes after the charts begins.
+    end: Option<usize>,
 }
 
 impl Scan<'_> {
+    /// Takes all lines. `None` means: not understood.
+    fn lines(&mut self, text: &str) -> Option<()> {
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            self.line(line.strip_suffix('\n').unwrap_or(line), start)?;
+            start += line.len();
+        }
+        Some(())
+    }
+
     /// Takes one line, without its end, that begins at byte `start`. `None` means: not understood.
     fn line(&mut self, line: &str, start: usize) -> Option<()> {
         let next = start + line.len() + 1;
@@ -66,6 +103,7 @@ impl Scan<'_> {
     fn top(&mut self, line: &str, start: usize) -> Option<()> {
         if self.inside {
             self.close(start);
+            self.end = Some(start);
             self.inside = false;
         }
         if line.starts_with('#') {
@@ -112,6 +150,7 @@ impl Scan<'_> {
             return None;
         }
         self.close(start);
+        self.starts.push(start);
         if name == self.chart {
             if self.block_start.is_some() {
                 return None;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -61,14 +62,39 @@ fn is_network(value: &Value) -> bool {
 #[derive(Clone, PartialEq, Default)]
 pub struct Values {
     user: Value,
-    chart: Value,
+    chart: Arc<Value>,
+}
+
+/// The defaults of charts seen so far. Releases of one chart version have the same ones, and need them in memory once.
+#[derive(Clone, Default)]
+pub struct Defaults {
+    seen: Vec<Arc<Value>>,
+}
+
+impl Defaults {
+    /// Lets these values share defaults that were seen before.
+    pub fn share(&mut self, values: &mut Values) {
+        if values.chart.is_null() {
+            return;
+        }
+        match self.seen.iter().find(|seen| **seen == values.chart) {
+            Some(seen) => values.chart = Arc::clone(seen),
+            None => self.seen.push(Arc::clone(&values.chart)),
+        }
+    }
+}
+
+impl fmt::Debug for Defaults {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Defaults(hidden)")
+    }
 }
 
 impl Values {
     pub(super) fn new(user: Option<Value>, chart: Option<Value>) -> Self {
         Self {
             user: user.unwrap_or_default(),
-            chart: chart.unwrap_or_default(),
+            chart: Arc::new(chart.unwrap_or_default()),
         }
     }
 
@@ -232,5 +258,19 @@ mod tests {
         assert_eq!(values.text("a.b.c"), None);
         assert_eq!(values.text("port.x"), None);
         assert!(values.has_default("images.jobsManager") && !values.has_default("port"));
+    }
+
+    #[test]
+    fn the_same_defaults_are_in_memory_once() {
+        let mut defaults = Defaults::default();
+        let (mut one, mut same) = (values(), values());
+        let mut other = Values::new(None, Some(json!({"port": 1})));
+        for values in [&mut one, &mut same, &mut other] {
+            defaults.share(values);
+        }
+        assert!(Arc::ptr_eq(&one.chart, &same.chart));
+        assert!(!Arc::ptr_eq(&one.chart, &other.chart));
+        assert_eq!((one, other.has_default("port")), (values(), true));
+        assert_eq!(format!("{defaults:?}"), "Defaults(hidden)");
     }
 }

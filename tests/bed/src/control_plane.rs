@@ -121,6 +121,15 @@ impl ControlPlane {
             .iter_mut()
             .find(|process| process.name() == name)
     }
+
+    /// Sends a signal to a program of the control plane, such as `STOP` and later `CONT`. Returns whether there is one of that name.
+    pub fn signal(&self, name: &str, signal: &str) -> bool {
+        let process = self.processes.iter().find(|process| process.name() == name);
+        if let Some(process) = process {
+            process.signal(signal);
+        }
+        process.is_some()
+    }
 }
 
 /// Everything that the flags name.

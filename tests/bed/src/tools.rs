@@ -1,6 +1,6 @@
 //! The programs of the cluster, built from pinned Go modules.
 //!
-//! Nothing is downloaded as a binary: `tests/bed/tools/` holds two Go modules whose `go.mod` and `go.sum` name every version,
+//! Nothing is downloaded as a binary: `tests/bed/tools/` holds Go modules whose `go.mod` and `go.sum` name every version,
 //! and Go is all that is asked of the machine. What was built is kept in `$TRACEBLOC_BED_CACHE` (else
 //! `$XDG_CACHE_HOME/tracebloc-bed`, else `~/.cache/tracebloc-bed`) in a folder named after the pins and flags, so a change
 //! of either builds anew. Where `KUBEBUILDER_ASSETS` (the convention of envtest) holds etcd, kube-apiserver or kubectl, those are
@@ -38,10 +38,17 @@ pub enum Tool {
     Kwok,
     /// The container registry of the distribution project.
     Registry,
+    /// A peer that tells what a tag points to: only for comparison.
+    Crane,
+    /// Another one.
+    Regctl,
 }
 
 impl Tool {
-    /// All programs, the slowest to build first.
+    /// The peers, which no test needs.
+    pub const PEERS: [Self; 2] = [Self::Crane, Self::Regctl];
+
+    /// All programs of the bed itself, the slowest to build first.
     pub const ALL: [Self; 10] = [
         Self::KubeApiserver,
         Self::KubeControllerManager,
@@ -68,12 +75,15 @@ impl Tool {
             Self::Helm3 => "helm3",
             Self::Kwok => "kwok",
             Self::Registry => "registry",
+            Self::Crane => "crane",
+            Self::Regctl => "regctl",
         }
     }
 
     /// The program of that name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|tool| tool.name() == name)
+        let mut all = Self::ALL.into_iter().chain(Self::PEERS);
+        all.find(|tool| tool.name() == name)
     }
 
     /// The Go package that is built.
@@ -89,6 +99,8 @@ impl Tool {
             Self::Helm3 => "helm.sh/helm/v3/cmd/helm",
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
             Self::Registry => "github.com/distribution/distribution/v3/cmd/registry",
+            Self::Crane => "github.com/google/go-containerregistry/cmd/crane",
+            Self::Regctl => "github.com/regclient/regclient/cmd/regctl",
         }
     }
 
@@ -106,6 +118,7 @@ impl Tool {
     const fn module(self) -> &'static str {
         match self {
             Self::Helm4 | Self::Helm3 | Self::Kwok | Self::Registry => "clients",
+            Self::Crane | Self::Regctl => "peers",
             _ => "kubernetes",
         }
     }
@@ -121,7 +134,12 @@ impl Tool {
             Self::KubeApiserver => 6,
             Self::Helm4 => 4,
             Self::KubeControllerManager | Self::Kwok | Self::Helm3 | Self::Registry => 2,
-            Self::Etcd | Self::Kubectl | Self::Kubelet | Self::KubeScheduler => 1,
+            Self::Etcd
+            | Self::Kubectl
+            | Self::Kubelet
+            | Self::KubeScheduler
+            | Self::Crane
+            | Self::Regctl => 1,
         }
     }
 
@@ -277,7 +295,7 @@ mod tests {
 
     #[test]
     fn every_program_is_found_by_its_name() {
-        for tool in Tool::ALL {
+        for tool in Tool::ALL.into_iter().chain(Tool::PEERS) {
             assert_eq!(Tool::named(tool.name()), Some(tool));
         }
         assert_eq!(Tool::named("helm"), None);
@@ -286,7 +304,7 @@ mod tests {
     #[test]
     fn no_two_programs_of_one_build_have_the_same_file() {
         let mut seen = std::collections::BTreeSet::new();
-        for tool in Tool::ALL {
+        for tool in Tool::ALL.into_iter().chain(Tool::PEERS) {
             assert!(
                 seen.insert((tool.group(), tool.built_name())),
                 "{}",
@@ -297,7 +315,7 @@ mod tests {
 
     #[test]
     fn every_program_is_pinned_as_a_tool_of_its_module() {
-        for tool in Tool::ALL {
+        for tool in Tool::ALL.into_iter().chain(Tool::PEERS) {
             let path = modules_directory().join(tool.module()).join("go.mod");
             let text = std::fs::read_to_string(&path).unwrap();
             assert!(

@@ -214,3 +214,51 @@ proptest! {
         drop(read(&bytes, "client"));
     }
 }
+
+#[test]
+fn an_excerpt_answers_for_its_charts_as_the_whole_does() {
+    for text in [
+        HELM.to_owned(),
+        HELM.replace('\n', "\r\n"),
+        HELM.trim_end().to_owned(),
+        HELM.split_once("generated").unwrap().0.to_owned(),
+    ] {
+        for charts in [
+            &["client"][..],
+            &["eks", "client"],
+            &["aks"],
+            &["absent"],
+            &[],
+        ] {
+            let excerpt = excerpt(text.as_bytes(), charts).unwrap();
+            for chart in charts {
+                let of_whole = read(text.as_bytes(), chart);
+                assert!(of_whole.is_some(), "{chart} in {text}");
+                assert_eq!(read(&excerpt, chart), of_whole, "{chart} in {text}");
+            }
+        }
+    }
+    let short = excerpt(HELM.as_bytes(), &["eks"]).unwrap();
+    let short = String::from_utf8(short).unwrap();
+    assert!(!short.contains("forged"), "{short}");
+    assert!(
+        short.contains("  client:\n  eks:\n  - name: eks\n"),
+        "{short}"
+    );
+}
+
+#[test]
+fn no_excerpt_is_made_of_what_may_hang_together_or_is_not_understood() {
+    let refers = HELM.replace("version: 1.1.0", "version: *newest");
+    assert_eq!(excerpt(refers.as_bytes(), &["client"]), None);
+    assert!(excerpt(refers.as_bytes(), &["eks"]).is_some());
+    for text in [
+        "",
+        "apiVersion: v1\n",
+        "entries: {}\n",
+        "<html>\n",
+        "{\"entries\": {}}",
+    ] {
+        assert_eq!(excerpt(text.as_bytes(), &["client"]), None, "{text}");
+    }
+}

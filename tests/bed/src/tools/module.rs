@@ -10,7 +10,7 @@ use super::ToolError;
 const KUBERNETES: &str = "k8s.io/kubernetes";
 
 /// Where the clients keep the version that they show.
-const CLIENT_VERSIONS: [(&str, &str, VersionForm); 4] = [
+const CLIENT_VERSIONS: [(&str, &str, VersionForm); 6] = [
     (
         "helm.sh/helm/v4",
         "helm.sh/helm/v4/internal/version.version",
@@ -30,6 +30,16 @@ const CLIENT_VERSIONS: [(&str, &str, VersionForm); 4] = [
         "sigs.k8s.io/kwok",
         "sigs.k8s.io/kwok/pkg/consts.Version",
         VersionForm::Bare,
+    ),
+    (
+        "github.com/google/go-containerregistry",
+        "github.com/google/go-containerregistry/cmd/crane/cmd.Version",
+        VersionForm::Tagged,
+    ),
+    (
+        "github.com/regclient/regclient",
+        "github.com/regclient/regclient/internal/version.vcsTag",
+        VersionForm::Tagged,
     ),
 ];
 
@@ -67,8 +77,7 @@ impl Module {
         let go = directive(&go_mod, "go")
             .ok_or_else(|| missing("a Go version"))?
             .to_owned();
-        let link_flags =
-            link_flags(&go_mod).ok_or_else(|| missing("a version of Kubernetes or Helm"))?;
+        let link_flags = link_flags(&go_mod).ok_or_else(|| missing("a version of a program"))?;
         let platform = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
         let key = cache_key(&[&go_mod, &go_sum, &link_flags, &platform]);
         Ok(Self {
