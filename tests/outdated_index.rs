@@ -69,7 +69,7 @@ fn the_cache_is_private_and_cleared_of_nothing_but_itself() {
         .join(tenant.namespace());
     let cache = home.join("cache/kubectl-tracebloc");
     let mut files = Vec::new();
-    for kind in ["indexes", "histories", "configs"] {
+    for kind in ["indexes", "histories", "configs", "manifests"] {
         use std::os::unix::fs::PermissionsExt as _;
         for file in std::fs::read_dir(cache.join(kind)).unwrap() {
             let path = file.unwrap().path();
@@ -78,7 +78,7 @@ fn the_cache_is_private_and_cleared_of_nothing_but_itself() {
             files.push(path);
         }
     }
-    assert_eq!(files.len(), 4, "{files:?}");
+    assert_eq!(files.len(), 5, "{files:?}");
     let notes = cache.join("indexes/notes.txt");
     std::fs::write(&notes, "mine").unwrap();
     let bytes: u64 = files
@@ -91,7 +91,7 @@ fn the_cache_is_private_and_cleared_of_nothing_but_itself() {
     let output = clear();
     assert!(
         output.stdout.contains(&format!(
-            "4 files removed from {}, {bytes} bytes",
+            "5 files removed from {}, {bytes} bytes",
             cache.display()
         )),
         "{output}"
@@ -137,7 +137,8 @@ fn hostile_indexes_are_refused_and_never_reach_the_terminal_raw() {
     let entry = |text: &str| format!("apiVersion: v1\nentries:\n  client:\n{text}");
     // Larger than any index.
     repository.replace_index(vec![b'#'; 101 * 1024 * 1024]);
-    assert!(ask().contains("larger than"));
+    let larger = ask();
+    assert!(larger.contains("larger than"), "{larger}");
     for (index, expected) in [
         ("<!doctype html><title>\u{1b}[31mlog in</title>".to_owned(), "an HTML page"),
         (entry("  - {name: client, version: 1.9.52}\n  client: []\n"), "a key is there twice"),
