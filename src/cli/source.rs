@@ -22,7 +22,7 @@ pub(crate) struct SourceArgs {
     /// Count only chart versions in this range, such as `~1.9` or `>=1.9.40 <2`
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
     pub(crate) constraint: Option<Constraint>,
-    /// Ask about images too of which nothing runs: scaled to nothing, or between the runs of a CronJob
+    /// Ask about images too of which nothing runs: scaled to nothing, or between the runs of a `CronJob`
     #[arg(long)]
     pub(crate) all_images: bool,
     /// Ask this registry over http; loopback hosts always are; repeatable
