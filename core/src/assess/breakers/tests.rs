@@ -7,7 +7,7 @@ use crate::assess::{Question, outdated};
 use crate::finding::{Finding, Severity};
 use crate::index::{ChartChanges, ChartIndex, ChartVersion};
 use crate::name::ChartName;
-use crate::profile::Profile;
+use crate::profile::{Effect, Profile};
 use crate::release::ApplyMethod;
 use crate::report::AutomationState;
 use crate::snapshot::{Evidence, ObservedChart, Snapshot};
@@ -238,7 +238,49 @@ const CASES: &[(&str, &str, &str, Option<&str>)] = &[
         r#"{"images": {"jobsManager": {"digest": "sha256:1"}}}"#,
         None,
     ),
+    (
+        "1.8.5",
+        "1.9.9",
+        r#"{"images": {"ingestor": {"channelTags": {"dev": "latest"}}}}"#,
+        Some("channel-tag-dev"),
+    ),
+    (
+        "1.8.5",
+        "1.9.9",
+        r#"{"images": {"ingestor": {"channelTags": {"stg": ""}}}}"#,
+        Some("channel-tag-stg"),
+    ),
+    (
+        "1.8.5",
+        "1.9.9",
+        r#"{"images": {"ingestor": {"channelTags": {"prod": "latest", "dev": "dev"}}}}"#,
+        Some("channel-tag-prod"),
+    ),
+    (
+        "1.9.15",
+        "1.9.28",
+        r#"{"tbMetaPassword": "a-b"}"#,
+        Some("metadata-password"),
+    ),
+    (
+        "1.9.15",
+        "1.9.28",
+        r#"{"tbIngestPassword": "a-b"}"#,
+        Some("ingestion-password"),
+    ),
 ];
+
+#[test]
+fn every_breaker_that_values_decide_has_a_case() {
+    let profile = Profile::client().unwrap();
+    for breaker in &profile.breakers {
+        let is_case = CASES
+            .iter()
+            .any(|(.., name)| *name == Some(breaker.name.as_str()));
+        let decided = breaker.effect == Effect::Blocks && breaker.fact.is_none();
+        assert_eq!(is_case, decided, "{}", breaker.name);
+    }
+}
 
 #[test]
 fn each_breaker_is_judged_by_versions_and_values() {
