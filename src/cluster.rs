@@ -14,8 +14,8 @@ mod secrets;
 mod workloads;
 
 use std::io::Read as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,6 +26,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::{Instant, timeout_at};
 use tracebloc_core::name::Namespace;
+use tracebloc_core::release::Scratch;
 use tracebloc_core::version::Version;
 
 use crate::context::{Context, Storage};
@@ -119,6 +120,8 @@ pub(crate) struct Cluster {
     /// When the whole call has used up its time.
     deadline: Option<Instant>,
     counters: Arc<Counters>,
+    /// Room for records that are decoded, one for each at a time.
+    scratches: Arc<Mutex<Vec<Scratch>>>,
 }
 
 /// What was seen of the requests so far.
@@ -161,6 +164,7 @@ impl Cluster {
                 requests: AtomicUsize::new(0),
                 fastest: AtomicU64::new(u64::MAX),
             }),
+            scratches: Arc::default(),
         })
     }
 

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use payload::{DecodeError, INFLATED_LIMIT};
+pub use payload::{DecodeError, INFLATED_LIMIT, Scratch};
 pub use values::{Defaults, Form, Origin, Values};
 
 use crate::claim::DeclaredClaim;

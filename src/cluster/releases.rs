@@ -1,12 +1,13 @@
 //! Release records: which revisions there are, by metadata only, and the few whose payload is needed (DESIGN §6, FACTS 5.1).
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use tracebloc_core::name::{Namespace, ReleaseId, ReleaseName};
-use tracebloc_core::release::{DecodeError, Release, ReleaseStatus, RevisionHead};
+use tracebloc_core::release::{DecodeError, Release, ReleaseStatus, RevisionHead, Scratch};
 use url::form_urlencoded;
 
 use super::list::Query;
@@ -104,7 +105,15 @@ impl Cluster {
             outcome => outcome?,
         };
         let storage = self.storage;
-        let decoded = tokio::task::spawn_blocking(move || decode(&answer, storage)).await;
+        let scratches = Arc::clone(&self.scratches);
+        let decoded = tokio::task::spawn_blocking(move || {
+            let lock = || scratches.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut scratch = lock().pop().unwrap_or_default();
+            let release = decode(&answer, storage, &mut scratch);
+            lock().push(scratch);
+            release
+        });
+        let decoded = decoded.await;
         decoded.unwrap_or(Err(ClusterError::Abandoned))
     }
 
@@ -130,14 +139,18 @@ impl Cluster {
 }
 
 /// The release in an object that holds a record.
-fn decode(answer: &Answer, storage: Storage) -> Result<Release, ClusterError> {
+fn decode(
+    answer: &Answer,
+    storage: Storage,
+    scratch: &mut Scratch,
+) -> Result<Release, ClusterError> {
     if answer.is_protobuf {
         let record =
             protobuf::value_of(&answer.body, "release").ok_or_else(|| ClusterError::Malformed {
                 asked: storage.resource().to_owned(),
                 at: None,
             })?;
-        return Ok(Release::decode(&record)?);
+        return Ok(Release::decode_in(&record, scratch)?);
     }
     let payload: Payload =
         serde_json::from_slice(&answer.body).map_err(|error| ClusterError::Malformed {
@@ -150,7 +163,7 @@ fn decode(answer: &Answer, storage: Storage) -> Result<Release, ClusterError> {
             .decode(payload.data.release)
             .map_err(|_| DecodeError::Base64)?,
     };
-    Ok(Release::decode(&record)?)
+    Ok(Release::decode_in(&record, scratch)?)
 }
 
 /// The revision that a record's labels name; `None` for an object that only looks like a record.

@@ -17,6 +17,9 @@ use crate::version::Version;
 /// The most bytes a payload may inflate to. A Secret holds 1 MiB, real releases inflate to a few MiB; a gzip bomb stops here.
 pub const INFLATED_LIMIT: u64 = 64 * 1024 * 1024;
 
+/// What a [`Scratch`] keeps of its memory: more than a record of the usual size takes.
+const SCRATCH_LIMIT: usize = 4 * 1024 * 1024;
+
 /// The first bytes of a gzip stream; a payload without them is plain JSON, as very old Helm 3 wrote it.
 const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 0x08];
 
@@ -103,13 +106,40 @@ fn lenient_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tim
         .filter(|time| time.as_second() > 0))
 }
 
+/// Room in which records are unpacked, to be used again for the next one: memory that is given back and asked for anew costs more than the
+/// parse. It holds values of the last record, so that it cannot be printed.
+#[derive(Default)]
+pub struct Scratch {
+    packed: Vec<u8>,
+    json: Vec<u8>,
+}
+
+impl Scratch {
+    /// Gives back what an unusually large record took.
+    fn shrink(&mut self) {
+        self.packed.clear();
+        self.json.clear();
+        self.packed.shrink_to(SCRATCH_LIMIT);
+        self.json.shrink_to(SCRATCH_LIMIT);
+    }
+}
+
 impl Release {
     /// Decodes the value of the key `release` of a release Secret or `ConfigMap`: for a Secret after the base64 of its `data` is undone,
     /// for a `ConfigMap` as it stands.
     pub fn decode(record: &[u8]) -> Result<Self, DecodeError> {
-        let json = inflate(record)?;
-        let record: Record = serde_json::from_slice(&json).map_err(|error| json_error(&error))?;
-        drop(json);
+        Self::decode_in(record, &mut Scratch::default())
+    }
+
+    /// As [`Release::decode`], for one of many.
+    pub fn decode_in(record: &[u8], scratch: &mut Scratch) -> Result<Self, DecodeError> {
+        let release = inflate(record, scratch).and_then(Self::read);
+        scratch.shrink();
+        release
+    }
+
+    fn read(json: &[u8]) -> Result<Self, DecodeError> {
+        let record: Record = serde_json::from_slice(json).map_err(|error| json_error(&error))?;
         let namespace = Namespace::parse(&record.namespace)?;
         let contents = manifest::parse(&record.manifest, &namespace);
         let values = Values::new(record.config, record.chart.values);
@@ -144,17 +174,23 @@ impl Release {
     }
 }
 
-fn inflate(record: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let packed = STANDARD
-        .decode(record.trim_ascii())
+fn inflate<'scratch>(
+    record: &[u8],
+    scratch: &'scratch mut Scratch,
+) -> Result<&'scratch [u8], DecodeError> {
+    let Scratch { packed, json } = scratch;
+    packed.clear();
+    STANDARD
+        .decode_vec(record.trim_ascii(), packed)
         .map_err(|_| DecodeError::Base64)?;
     if !packed.starts_with(&GZIP_MAGIC) {
         return Ok(packed);
     }
-    let mut json = Vec::with_capacity(claimed_length(&packed));
+    json.clear();
+    json.reserve(claimed_length(packed));
     GzDecoder::new(packed.as_slice())
         .take(INFLATED_LIMIT + 1)
-        .read_to_end(&mut json)
+        .read_to_end(json)
         .map_err(|_| DecodeError::Gzip)?;
     if json.len() as u64 > INFLATED_LIMIT {
         return Err(DecodeError::TooLarge {
@@ -310,6 +346,25 @@ mod tests {
                 limit: INFLATED_LIMIT
             }
         );
+    }
+
+    #[test]
+    fn what_is_left_of_a_record_is_no_part_of_the_next() {
+        let mut scratch = Scratch::default();
+        let long = {
+            let mut value = record();
+            value["chart"]["templates"] = json!(["x".repeat(100_000)]);
+            encode(&value)
+        };
+        let plain = STANDARD.encode(record().to_string()).into_bytes();
+        for bytes in [&long, &encode(&record()), &plain, &b"%%%".to_vec(), &long] {
+            let alone = Release::decode(bytes);
+            assert_eq!(Release::decode_in(bytes, &mut scratch), alone);
+        }
+        assert!(scratch.packed.is_empty() && scratch.json.is_empty());
+        scratch.json.reserve(2 * SCRATCH_LIMIT);
+        assert!(Release::decode_in(&long, &mut scratch).is_ok());
+        assert!(scratch.json.capacity() <= SCRATCH_LIMIT);
     }
 
     #[test]
