@@ -12,6 +12,7 @@ mod docs;
 mod outdated_advice;
 mod outdated_automation;
 mod outdated_cache;
+mod outdated_carried;
 mod outdated_chart;
 mod outdated_connection;
 mod outdated_digest;

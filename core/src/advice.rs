@@ -113,6 +113,15 @@ impl<'facts> Advisor<'facts> {
         self.kubectl(line, Some(&workload.namespace))
     }
 
+    /// Sets a variable of a container's environment.
+    pub fn set_environment(self, workload: &WorkloadId, container: &str, setting: &str) -> String {
+        let mut line = CommandLine::new("kubectl set env");
+        line.word(&workload.to_string());
+        line.option("--containers", container);
+        line.word(setting);
+        self.kubectl(line, Some(&workload.namespace))
+    }
+
     /// Lets a `CronJob` start Jobs again.
     pub fn unsuspend(self, workload: &WorkloadId) -> String {
         let mut line = CommandLine::new("kubectl patch");

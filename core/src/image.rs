@@ -3,6 +3,7 @@
 //! The grammar and the defaults (`docker.io`, `library/`) are those of Docker's reference package, which the kubelet and every
 //! container runtime use too.
 
+mod carried;
 mod digest;
 mod mirror;
 mod name;
@@ -15,6 +16,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use carried::{CarriedImage, carried};
 pub use digest::{Algorithm, Digest};
 pub use mirror::{MirrorError, MirrorSource, Mirrors, Place, RegistryMirror, RegistryRule};
 pub use name::{Repository, Tag};

@@ -92,7 +92,11 @@ pub struct ProfileImage {
     /// The name users know it by.
     pub name: String,
     /// The containers that run it.
+    #[serde(default)]
     pub containers: Vec<ContainerPattern>,
+    /// The container whose environment names it, for others to run.
+    #[serde(default)]
+    pub carried: Option<CarriedPattern>,
     /// True if its tag is the channel.
     #[serde(default)]
     pub follows_channel: bool,
@@ -105,6 +109,31 @@ pub struct ProfileImage {
     /// The annotation on the main workload that records the digest last refreshed to.
     #[serde(default)]
     pub record: Option<String>,
+}
+
+/// An image that a container's environment names (`NAME_IMAGE_DIGEST` and the like).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CarriedPattern {
+    /// The container.
+    pub container: ContainerPattern,
+    /// What the variables' names begin with.
+    pub variables: String,
+    /// The image's repository, where no variable names one.
+    pub repository: String,
+    /// The first chart version whose refresh sets the digest.
+    pub refreshed_since: Version,
+    /// The first one whose refresh does not any more: then the digest moves with the chart only.
+    pub refreshed_until: Version,
+}
+
+impl CarriedPattern {
+    /// True where the chart's own refresh keeps the digest current, and a record of it means something.
+    pub fn is_refreshed(&self, version: Option<&Version>) -> bool {
+        version.is_some_and(|version| {
+            self.refreshed_since <= *version && *version < self.refreshed_until
+        })
+    }
 }
 
 /// A workload by kind and name, where `{release}` stands for the release's name.
@@ -224,7 +253,8 @@ impl WorkloadPattern {
 }
 
 impl ContainerPattern {
-    fn matches(&self, release: &ReleaseName, workload: &WorkloadId, container: &str) -> bool {
+    /// True if that is the container.
+    pub fn matches(&self, release: &ReleaseName, workload: &WorkloadId, container: &str) -> bool {
         self.container == container
             && workload.kind == self.kind
             && workload.name == self.workload.replace("{release}", release.as_str())

@@ -228,6 +228,8 @@ pub enum ImageFlag {
     RestartInVain,
     /// The pull-through cache of the nodes serves other content than the registry.
     CacheStale,
+    /// The chart holds it behind its tag on purpose.
+    Held,
 }
 
 /// Who chose an image's tag.
@@ -238,6 +240,8 @@ pub enum TagSource {
     Value,
     /// The chart's default.
     Default,
+    /// Nobody: it is in a container's environment, for others to run.
+    Env,
 }
 
 /// One image of a release.
@@ -340,6 +344,9 @@ pub struct DigestReport {
     /// What the reference is pinned to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<Digest>,
+    /// What a container's environment names, for others to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Digest>,
     /// What pods run.
     #[serde(default)]
     pub running: Vec<RunningDigest>,

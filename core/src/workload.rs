@@ -5,10 +5,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::cronjob::CronFacts;
-use crate::image::{ImageRef, RunningImage};
+use crate::image::{CarriedImage, ImageRef, RunningImage, carried};
 use crate::name::Namespace;
 use crate::ownership::Marks;
 
@@ -146,6 +147,32 @@ pub struct Container {
     pub init: bool,
     /// The pull policy in force.
     pub pull_policy: PullPolicy,
+    /// Images that its environment names for others to run, by the beginning of the variables' names.
+    #[serde(default)]
+    pub carries: BTreeMap<String, CarriedImage>,
+}
+
+/// A variable of a container's environment; without a value where it comes from elsewhere, such as a Secret.
+#[derive(Debug, Deserialize)]
+pub struct EnvironmentVariable {
+    /// Its name.
+    pub name: String,
+    /// Its value. The API takes texts only; anything else is none.
+    #[serde(default, deserialize_with = "text_only")]
+    pub value: Option<String>,
+}
+
+fn text_only<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Value {
+        Text(String),
+        Other(IgnoredAny),
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        Some(Value::Text(text)) => Some(text),
+        Some(Value::Other(IgnoredAny)) | None => None,
+    })
 }
 
 impl Container {
@@ -162,7 +189,18 @@ impl Container {
             image,
             init,
             pull_policy,
+            carries: BTreeMap::new(),
         }
+    }
+
+    /// The same with the images that its environment names.
+    #[must_use]
+    pub fn carrying(mut self, environment: &[EnvironmentVariable]) -> Self {
+        let variables = environment
+            .iter()
+            .filter_map(|variable| Some((variable.name.as_str(), variable.value.as_deref()?)));
+        self.carries = carried(variables);
+        self
     }
 }
 

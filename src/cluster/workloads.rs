@@ -8,7 +8,8 @@ use tracebloc_core::cronjob::CronFacts;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::ownership::{self, Marks};
 use tracebloc_core::workload::{
-    Container, LiveWorkload, Replicas, Rollout, Shape, Workload, WorkloadId, WorkloadKind,
+    Container, EnvironmentVariable, LiveWorkload, Replicas, Rollout, Shape, Workload, WorkloadId,
+    WorkloadKind,
 };
 
 use super::list::Query;
@@ -117,6 +118,8 @@ struct ContainerObject {
     #[serde(default)]
     image: String,
     image_pull_policy: Option<String>,
+    #[serde(default)]
+    env: Vec<EnvironmentVariable>,
 }
 
 #[derive(Deserialize, Default)]
@@ -208,6 +211,7 @@ fn read(
             object.image_pull_policy.as_deref(),
             init,
         )
+        .carrying(&object.env)
     };
     let init = pod
         .init_containers

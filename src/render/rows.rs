@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use tracebloc_core::image::Digest;
 use tracebloc_core::report::{
     ChartReport, ChartState, ImageFlag, ImageReport, ImageState, OutdatedReport, ReleaseReport,
+    TagSource,
 };
 use tracebloc_core::time::{age, counted};
 use tracebloc_core::version::Change;
@@ -199,6 +200,7 @@ fn image_row(release: &ReleaseReport, image: &ImageReport, styles: &Styles, deta
         .running
         .iter()
         .map(|running| &running.digest)
+        .chain(&image.digest.carried)
         .collect();
     running.sort();
     running.dedup();
@@ -251,6 +253,12 @@ pub(super) fn image_style(image: &ImageReport, styles: &Styles) -> Style {
 pub(super) fn image_notes(image: &ImageReport) -> Vec<String> {
     let mut note = Vec::new();
     match image.state {
+        ImageState::Behind | ImageState::Rolling if image.source == TagSource::Env => {
+            note.push("old in the environment".to_owned());
+        }
+        ImageState::Idle | ImageState::Current if image.source == TagSource::Env => {
+            note.push("named in an environment".to_owned());
+        }
         ImageState::Behind | ImageState::Rolling => {
             note.push(format!(
                 "{} of {} old",
@@ -264,7 +272,10 @@ pub(super) fn image_notes(image: &ImageReport) -> Vec<String> {
     }
     for flag in &image.flags {
         match flag {
+            // Said by the other one.
+            ImageFlag::Pinned if image.flags.contains(&ImageFlag::Held) => {}
             ImageFlag::Pinned => note.push("pinned".to_owned()),
+            ImageFlag::Held => note.push("held on purpose".to_owned()),
             ImageFlag::Skewed => note.push("skewed".to_owned()),
             ImageFlag::RestartInVain if image.state == ImageState::Behind => {
                 note.push("a restart would not pull".to_owned());

@@ -187,7 +187,7 @@ fn pins(text: &mut String, report: &StatusReport, look: &Look) {
         };
         let who = match pin.source {
             TagSource::Value => "the release's value",
-            TagSource::Default => "the chart's default",
+            TagSource::Default | TagSource::Env => "the chart's default",
         };
         grid.row([
             Cell::from(&pin.image),

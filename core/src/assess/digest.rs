@@ -2,6 +2,7 @@
 
 mod advise;
 mod cache;
+mod carried;
 mod findings;
 mod mirror;
 mod platform;
@@ -80,6 +81,12 @@ pub(super) fn judge(case: &Case<'_>, release: &Release) -> (Vec<ImageReport>, Ve
         }
         report.version = version;
         reports.push(report);
+    }
+    if case.question.digest {
+        let (carried, of_carried) = carried::judge(case, release);
+        reports.extend(carried);
+        found.extend(of_carried);
+        reports.sort_by(|one, other| one.name.cmp(&other.name));
     }
     (reports, found)
 }

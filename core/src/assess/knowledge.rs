@@ -101,13 +101,11 @@ fn frozen(case: &Case<'_>, release: &Release, version: &Version) -> Option<Findi
 
 /// Digests that the user's values hold.
 fn pins(case: &Case<'_>, release: &Release) -> Vec<Finding> {
-    let held = &case.profile.held;
     let images = case.profile.images.iter().filter_map(|image| {
         let value = image.digest_value.as_deref()?;
         Some((image.name.as_str(), value))
     });
     images
-        .chain([(held.image.as_str(), held.user_value.as_str())])
         .filter_map(|(image, value)| {
             let (digest, origin) = release.values.text(value)?;
             (origin == Origin::User && !digest.is_empty()).then(|| {

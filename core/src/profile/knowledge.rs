@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::breaker::{Test, holds};
 use crate::finding::Severity;
+use crate::release::Release;
 use crate::release::Values;
 use crate::version::Version;
 
@@ -73,4 +74,17 @@ pub struct OptOut {
     pub since: Version,
     /// The first that does not any more.
     pub until: Version,
+}
+
+impl OptOut {
+    /// True if a release's chart version heeds the value, and the value opts out.
+    pub fn is_in_force(&self, release: &Release) -> bool {
+        let heeded = release
+            .chart
+            .version
+            .as_ref()
+            .is_some_and(|version| self.since <= *version && *version < self.until);
+        let chosen = release.values.text(&self.value);
+        heeded && chosen.is_some_and(|(text, _)| text == self.text)
+    }
 }

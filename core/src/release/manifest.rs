@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::claim::{ClaimId, DeclaredClaim};
 use crate::name::Namespace;
-use crate::workload::{Container, Shape, Workload, WorkloadId, WorkloadKind};
+use crate::workload::{Container, EnvironmentVariable, Shape, Workload, WorkloadId, WorkloadKind};
 use crate::yaml;
 
 /// What a manifest holds of interest.
@@ -158,6 +158,8 @@ struct DeclaredContainer {
     image: String,
     #[serde(default)]
     image_pull_policy: Option<String>,
+    #[serde(default)]
+    env: Option<Vec<EnvironmentVariable>>,
 }
 
 /// Reads the workloads of a stored manifest. Objects without a namespace are in the release's.
@@ -271,6 +273,7 @@ fn containers(pod: PodSpec) -> Vec<Container> {
             declared.image_pull_policy.as_deref(),
             init,
         )
+        .carrying(&declared.env.unwrap_or_default())
     };
     let init = pod.init_containers.unwrap_or_default();
     let main = pod.containers.unwrap_or_default();

@@ -120,6 +120,7 @@ fn wide(text: &mut String, images: &[ImageReport], look: &Look) {
             ("published", &digest.published),
             ("recorded", &digest.recorded),
             ("pinned", &digest.pinned),
+            ("carried", &digest.carried),
         ] {
             if let Some(digest) = digest {
                 grid.row([

@@ -69,6 +69,7 @@ pub(super) fn of(
             source: mirror::report(snapshot, image),
             recorded: image.recorded.clone(),
             pinned: image.pinned.clone(),
+            carried: None,
             running: tally
                 .contents
                 .iter()

@@ -202,7 +202,7 @@ fn source(origin: Origin) -> TagSource {
 }
 
 /// The digest that an annotation of the main workload records.
-fn recorded(
+pub(super) fn recorded(
     snapshot: &Snapshot,
     profile: &Profile,
     release: &Release,

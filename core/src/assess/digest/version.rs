@@ -110,7 +110,7 @@ pub(super) fn found(
     let latest = latest.as_ref().filter(|_| *change != Change::None)?;
     let published = format!("{}:{current} is old: {latest} is published", image.name);
     let finding = match image.source {
-        TagSource::Default => Finding::new(
+        TagSource::Default | TagSource::Env => Finding::new(
             Code::ImageBehind,
             subject,
             format!("{published}; the chart chooses the tag, a newer chart may move it"),

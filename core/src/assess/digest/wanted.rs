@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::usage::images;
-use super::{documents_of, mirror, platform, platform_of, running_content};
+use super::{carried, documents_of, mirror, platform, platform_of, running_content};
 use crate::assess::Question;
 use crate::image::{Digest, ImageRef, Repository, RunningImage};
 use crate::manifest::{Need, Verdict, compare};
@@ -60,7 +60,7 @@ pub fn wanted_tags(
     profile: &Profile,
     question: &Question,
 ) -> BTreeSet<ImageRef> {
-    let mut tags = BTreeSet::new();
+    let mut tags = carried::wanted_tags(snapshot, profile, question);
     if question.all_images {
         for release in snapshot.known_releases() {
             let images = images(snapshot, profile, release);
@@ -98,6 +98,7 @@ pub fn wanted_manifests(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Want
             }
         })
         .chain(platform::wanted(snapshot, profile))
+        .chain(carried::wanted_manifests(snapshot, profile))
         .chain(of_sources)
         .collect()
 }

@@ -20,34 +20,26 @@ pub(super) fn of(profile: &Profile, release: &Release) -> Vec<PinReport> {
         })
     };
     let digests = profile.images.iter().filter_map(|image| {
-        let runs = release.workloads.iter().any(|workload| {
-            workload.containers.iter().any(|container| {
-                profile
-                    .image_of(&release.head.id.name, &workload.id, &container.name)
-                    .is_some_and(|found| found.name == image.name)
-            })
-        });
+        let runs = image.carried.is_some()
+            || release.workloads.iter().any(|workload| {
+                workload.containers.iter().any(|container| {
+                    profile
+                        .image_of(&release.head.id.name, &workload.id, &container.name)
+                        .is_some_and(|found| found.name == image.name)
+                })
+            });
         let value = image.digest_value.as_deref().filter(|_| runs)?;
         pin(&image.name, PinKind::Digest, value)
     });
     let held = &profile.held;
-    let by_user = pin(&held.image, PinKind::Digest, &held.user_value);
     let by_chart = profile
         .holds(release)
         .then(|| pin(&held.image, PinKind::Held, &held.digest_value))
         .flatten();
-    let opt_outs = profile.opt_outs.iter().filter_map(|opt_out| {
-        let in_force = release
-            .chart
-            .version
-            .as_ref()
-            .is_some_and(|version| opt_out.since <= *version && *version < opt_out.until);
-        pin(&opt_out.image, PinKind::OptOut, &opt_out.value)
-            .filter(|pin| in_force && pin.text == opt_out.text)
-    });
-    digests
-        .chain(by_user)
-        .chain(by_chart)
-        .chain(opt_outs)
-        .collect()
+    let opt_outs = profile
+        .opt_outs
+        .iter()
+        .filter(|opt_out| opt_out.is_in_force(release))
+        .filter_map(|opt_out| pin(&opt_out.image, PinKind::OptOut, &opt_out.value));
+    digests.chain(by_chart).chain(opt_outs).collect()
 }
