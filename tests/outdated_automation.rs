@@ -303,3 +303,35 @@ fn a_killed_upgrade_wedges_the_updater_and_a_failed_one_stalls_an_old_one() {
     assert_eq!(state(&report, "autoUpgrade"), "stalled");
     assert_eq!(found(&report), ["upgrade-stalled"]);
 }
+
+#[test]
+fn a_suspended_refresh_and_a_pull_policy_that_keeps_leave_no_way_for_an_image() {
+    let tenant = installed("automation-path", "1.9.28");
+    let keep = r#"[{"op":"replace","path":"/spec/template/spec/containers/0/imagePullPolicy","value":"IfNotPresent"}]"#;
+    let patch = [
+        "patch",
+        "deployment/automation-path-jobs-manager",
+        "--type=json",
+        "--patch",
+        keep,
+    ];
+    tenant.kubectl(&patch).unwrap().success().unwrap();
+    tenant.wait_ready().unwrap();
+    assert!(!codes(&outdated(&tenant, &[])).contains(&"no-update-path"));
+    let suspend = [
+        "patch",
+        "cronjob/automation-path-image-refresh",
+        "--patch",
+        r#"{"spec":{"suspend":true}}"#,
+    ];
+    tenant.kubectl(&suspend).unwrap().success().unwrap();
+    let report = outdated(&tenant, &[]);
+    let found = finding(&report, "no-update-path");
+    assert!(
+        found["message"].as_str().unwrap().contains("jobs-manager"),
+        "{found:#}"
+    );
+    let advice = found["advice"][0].as_str().unwrap();
+    paste(&tenant, advice, Helm::Four).success().unwrap();
+    assert!(!codes(&outdated(&tenant, &[])).contains(&"no-update-path"));
+}

@@ -358,3 +358,69 @@ fn findings_are_chosen_and_counted_as_by_outdated() {
         assert!(roles.stdout.contains(part), "{roles}");
     }
 }
+
+#[test]
+fn containers_that_do_not_stay_up_are_told() {
+    let tenant = installed("status-crash", "1.9.28");
+    let crash =
+        r#"{"spec":{"template":{"metadata":{"annotations":{"bed.tracebloc.io/crash":"proxy"}}}}}"#;
+    let patch = [
+        "patch",
+        "deployment/status-crash-requests-proxy",
+        "--patch",
+        crash,
+    ];
+    tenant.kubectl(&patch).unwrap().success().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let mut report = status(&tenant, &[]);
+    while !codes(&report).contains(&"container-crashing") {
+        assert!(std::time::Instant::now() < deadline, "{report:#}");
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        report = status(&tenant, &[]);
+    }
+    let found = finding(&report, "container-crashing");
+    assert_eq!(
+        found["subject"]["workload"]["name"],
+        "status-crash-requests-proxy"
+    );
+    assert!(
+        found["advice"][0]
+            .as_str()
+            .unwrap()
+            .contains("--container proxy --previous"),
+        "{found:#}"
+    );
+    let told = &workload(&report, "status-crash-requests-proxy")["waiting"];
+    assert_eq!(told[0], "CrashLoopBackOff", "{told:#}");
+
+    // The kubelet's word for a container that the kernel ended.
+    let pods = tenant.pods().unwrap();
+    let pod = pods
+        .iter()
+        .find(|pod| pod["metadata"]["name"].to_string().contains("mysql-client"))
+        .unwrap();
+    let name = pod["metadata"]["name"].as_str().unwrap();
+    let mut containers = pod["status"]["containerStatuses"].clone();
+    containers[0]["lastState"] = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+    containers[0]["restartCount"] = 4.into();
+    let killed = json!({"status": {"containerStatuses": containers}}).to_string();
+    let patch = [
+        "patch",
+        "pod",
+        name,
+        "--subresource=status",
+        "--type=merge",
+        "--patch",
+        &killed,
+    ];
+    tenant.kubectl(&patch).unwrap().success().unwrap();
+    let report = status(&tenant, &[]);
+    let found = finding(&report, "container-out-of-memory");
+    assert!(
+        found["message"]
+            .as_str()
+            .unwrap()
+            .contains("4 restarts in all"),
+        "{found:#}"
+    );
+}

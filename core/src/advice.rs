@@ -174,6 +174,15 @@ impl<'facts> Advisor<'facts> {
         self.kubectl(line, Some(&job.namespace))
     }
 
+    /// Shows what a container said before it ended last.
+    pub fn last_words(self, namespace: &Namespace, pod: &str, container: &str) -> String {
+        let mut line = CommandLine::new("kubectl logs");
+        line.word(pod);
+        line.option("--container", container);
+        line.flag("--previous");
+        self.kubectl(line, Some(namespace))
+    }
+
     /// Ends a Job that hangs.
     pub fn delete(self, job: &WorkloadId) -> String {
         let mut line = CommandLine::new("kubectl delete");

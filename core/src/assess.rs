@@ -3,11 +3,13 @@
 mod automation;
 mod breakers;
 mod chart;
+mod containers;
 mod digest;
 mod knowledge;
 mod listing;
 mod needs;
 mod ownership;
+mod path;
 mod release;
 pub mod source;
 mod status;
@@ -172,6 +174,10 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             breakers::hold_back(&mut automation.auto_upgrade, case, current, &report);
             report.automation = Some(automation);
             findings.extend(found);
+            findings.extend(path::judge(case, &report, &findings));
+        }
+        if case.question.automation && !release::is_gone(head.status) {
+            findings.extend(containers::judge(case, current));
         }
     }
     (report, findings)

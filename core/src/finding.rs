@@ -156,6 +156,12 @@ codes! {
     RefreshNeverWorked = "refresh-never-worked", Warning;
     /// A job of the chart's automation is in the stored manifest and missing in the cluster: somebody deleted it.
     AutomationDeleted = "automation-deleted", Warning;
+    /// The tag of an image floats and nothing moves it: the pull policy is not Always, and the job that would set the new digest does nothing.
+    NoUpdatePath = "no-update-path", Warning;
+    /// A container ended for lack of memory.
+    ContainerOutOfMemory = "container-out-of-memory", Warning;
+    /// A container ends as often as it is started.
+    ContainerCrashing = "container-crashing", Warning;
     /// Another tool, such as Argo CD, Flux or Terraform, looks after the release, and undoes what is changed past it.
     ManagedElsewhere = "managed-elsewhere", Info;
     /// The installed chart version lacks fixes that later ones have. The finding is as bad as the worst fault, which need not be a warning.

@@ -306,10 +306,16 @@ pub struct Pod {
 }
 
 /// What one container of a pod runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodContainer {
     /// The content it runs (`imageID`); `None` until a runtime has pulled it.
     pub running: Option<RunningImage>,
     /// Why it waits, as the kubelet says it (`ImagePullBackOff`), where it does.
     pub waiting: Option<String>,
+    /// How often it was started again in this pod.
+    #[serde(default)]
+    pub restarts: u32,
+    /// Why it ended last, as the kubelet says it (`OOMKilled`), where it did.
+    #[serde(default)]
+    pub ended: Option<String>,
 }

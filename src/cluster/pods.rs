@@ -81,15 +81,20 @@ struct ContainerStatus {
     image_id: String,
     #[serde(default)]
     state: ContainerState,
+    #[serde(default, rename = "lastState")]
+    last_state: ContainerState,
+    #[serde(default, rename = "restartCount")]
+    restart_count: u32,
 }
 
 #[derive(Deserialize, Default)]
 struct ContainerState {
-    waiting: Option<Waiting>,
+    waiting: Option<Reason>,
+    terminated: Option<Reason>,
 }
 
 #[derive(Deserialize)]
-struct Waiting {
+struct Reason {
     #[serde(default)]
     reason: String,
 }
@@ -126,13 +131,7 @@ fn read(pod: PodObject) -> Option<Pod> {
         .init_containers
         .into_iter()
         .chain(spec.containers)
-        .map(|container| {
-            let nothing = PodContainer {
-                running: None,
-                waiting: None,
-            };
-            (container.name, nothing)
-        })
+        .map(|container| (container.name, PodContainer::default()))
         .collect();
     for status in status
         .init_container_statuses
@@ -141,12 +140,14 @@ fn read(pod: PodObject) -> Option<Pod> {
     {
         // An image ID that names no content tells no more than a missing one.
         let running = RunningImage::parse(&status.image_id).unwrap_or(None);
-        let waiting = status
-            .state
-            .waiting
-            .map(|waiting| waiting.reason)
-            .filter(|reason| !reason.is_empty());
-        containers.insert(status.name, PodContainer { running, waiting });
+        let said = |why: Option<Reason>| why.map(|why| why.reason).filter(|text| !text.is_empty());
+        let container = PodContainer {
+            running,
+            waiting: said(status.state.waiting),
+            restarts: status.restart_count,
+            ended: said(status.last_state.terminated),
+        };
+        containers.insert(status.name, container);
     }
     Some(Pod {
         name: metadata.name,

@@ -287,6 +287,24 @@ impl Code {
                 consequence: "What the job did is not done any more.",
                 next_step: "Upgrade the release with its present version and values to bring it back, or switch it off by its value.",
             },
+            Self::NoUpdatePath => Explanation {
+                rests_on: "The pull policy of the running containers, whose tag is the release's channel, and the state of the chart's own refresh.",
+                cause: "From 1.9.40 the chart renders `IfNotPresent`, since its refresh sets exact digests; suspended, switched off, at a mirror or given up, it sets none.",
+                consequence: "No new content reaches these pods, not even by a restart on a node that has the tag; only a node that has not pulls what is published.",
+                next_step: "Let the refresh do its work again with the advised command, or move the images by hand as `digest-behind` advises.",
+            },
+            Self::ContainerOutOfMemory => Explanation {
+                rests_on: "The reason for which the container ended last, as the kubelet reports it: OOMKilled.",
+                cause: "The container needed more memory than its limit, or the node had none left.",
+                consequence: "It was started again and may be ended again; work that it did at that moment is lost. An upgrade that waits for it may fail.",
+                next_step: "See with the advised command what it did last, and raise `resources.*.limits.memory` of the release before you upgrade.",
+            },
+            Self::ContainerCrashing => Explanation {
+                rests_on: "The reason for which the kubelet lets the container wait: CrashLoopBackOff.",
+                cause: "The container ends soon after each start: wrong values, a dependency that is not there, or a faulty image.",
+                consequence: "Its pod is not ready. Rollouts of its workload do not settle, and refreshes and upgrades that wait for it fail.",
+                next_step: "See with the advised command what it said before it ended. If an image was moved shortly before, go back to the former content.",
+            },
             Self::ManagedElsewhere => Explanation {
                 rests_on: "Labels, annotations and field managers of the main workload.",
                 cause: "Argo CD, Flux, Terraform, Pulumi or a like tool applied the release.",

@@ -25,7 +25,7 @@ fn moved(architectures: &[&str]) -> Snapshot {
                 digest: digest('a'),
                 kind: RunningKind::Repository,
             }),
-            waiting: None,
+            ..PodContainer::default()
         };
         snapshot.pods.push(Pod {
             name: format!("pod-{architecture}"),
