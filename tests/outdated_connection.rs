@@ -10,7 +10,7 @@ use tracebloc_bed::cluster::{Grant, Output, Scope};
 use tracebloc_bed::kubeconfig::User;
 use tracebloc_bed::tunnel::{Tunnel, Tunnelled};
 
-use crate::support::{command, installed, parse, tenant};
+use crate::support::{PLUGIN, command, finding, installed, parse, tenant};
 
 /// Writes a file of a test and returns its path.
 fn write(tenant: &Tenant<'_>, name: &str, content: &str) -> PathBuf {
@@ -354,4 +354,54 @@ fn proxies_are_chosen_as_by_kubectl() {
     let output = ask(&tenant, &kubeconfig, &[]);
     assert_eq!(output.code, Some(1), "{output}");
     assert!(!output.to_string().contains("hunter2"), "{output}");
+}
+
+#[test]
+fn in_a_pod_the_service_account_leads_to_the_cluster() {
+    let tenant = installed("connection-pod", "1.9.28");
+    let cluster = tenant.bed().cluster();
+    let account = write(&tenant, "token", &token(&tenant, "in-pod"));
+    let account = account.parent().unwrap();
+    write(&tenant, "ca.crt", &cluster.admin().authority.unwrap());
+    write(&tenant, "namespace", tenant.namespace());
+    let (host, port) = cluster
+        .server()
+        .strip_prefix("https://")
+        .and_then(|address| address.rsplit_once(':'))
+        .unwrap();
+    // Where every pod finds it: in a room of its own, so that nothing of it is left on this machine.
+    let place = "/var/run/secrets/kubernetes.io/serviceaccount";
+    let script = format!(
+        "mount -t tmpfs none /run && mkdir -p /var/run && {{ [ -L /var/run ] || mount -t tmpfs none /var/run; }} && mkdir -p {place} && mount --bind '{}' {place} && exec {PLUGIN} outdated -o json --only chart",
+        account.display()
+    );
+    let mut pod = command(&tenant, &[]);
+    let environment: Vec<_> = pod
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .collect();
+    pod = std::process::Command::new("unshare");
+    pod.env_clear()
+        .envs(environment)
+        .env_remove("KUBECONFIG")
+        .env("HOME", account)
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("KUBERNETES_SERVICE_HOST", host)
+        .env("KUBERNETES_SERVICE_PORT", port)
+        .args(["--mount", "sh", "-c", &script]);
+    let output = Output::of(&mut pod).unwrap();
+    if !output.is_success() && output.stderr.contains("Operation not permitted") {
+        println!("SKIPPED: a room of its own for mounts takes root");
+        return;
+    }
+    let report = parse(&output);
+    assert_eq!(
+        report["releases"][0]["name"], "connection-pod",
+        "{report:#}"
+    );
+    assert_eq!(report["context"].get("name"), None, "{report:#}");
+    let advice = finding(&report, "chart-behind")["advice"][0]
+        .as_str()
+        .unwrap();
+    assert!(!advice.contains("--kube-context"), "{advice}");
 }
