@@ -99,6 +99,14 @@ pub(crate) enum Invocation {
 }
 
 impl Invocation {
+    /// As users call the program.
+    pub(crate) fn program(self) -> &'static str {
+        match self {
+            Self::Direct => "kubectl tracebloc",
+            Self::Helm => "helm tracebloc",
+        }
+    }
+
     /// Tells who calls by the marker that plugin.yaml puts first, and removes it.
     pub(crate) fn recognise(args: impl IntoIterator<Item = OsString>) -> (Self, Vec<OsString>) {
         let mut args: Vec<OsString> = args.into_iter().collect();

@@ -83,6 +83,19 @@ fn pins_are_told_by_who_set_them() {
     let report = judged(&chart);
     assert!(message(&report, "pin-held").contains("ingestor"));
     assert!(!has(&report, "pin-stored"));
+    let chosen = Install::client("values-held", "1.9.51")
+        .set(format!("images.ingestor.prodDigest={digest}"))
+        .set("images.ingestor.prodPin=false");
+    chart.upgrade(&chosen).unwrap().success().unwrap();
+    let report = judged(&chart);
+    assert!(!has(&report, "pin-held"));
+    assert!(message(&report, "hold-released").contains("images.ingestor.prodPin"));
+    let advice = finding(&report, "hold-released")["advice"].clone();
+    let line = advice.as_array().unwrap().last().unwrap();
+    paste(&chart, line.as_str().unwrap(), Helm::Four)
+        .success()
+        .unwrap();
+    assert!(has(&judged(&chart), "pin-held"));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! `status`: one release in full, on real releases.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use tracebloc_bed::{Helm, Install};
 
 use crate::support::{
-    codes, finding, hang, image_of, install, installed, leave_saying, outdated, paste, record_of,
-    run, status, store, tenant,
+    PLUGIN, codes, finding, hang, image_of, install, installed, leave_saying, outdated, paste,
+    record_of, run, status, store, tenant,
 };
 
 /// The workload of that name in a report.
@@ -107,13 +109,16 @@ fn the_screen_has_every_section_and_the_lines_to_type_work() {
     ] {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
-    let lines: Vec<&str> = text
+    // One line may be the way out of several findings.
+    let lines: BTreeSet<&str> = text
         .lines()
         .filter_map(|line| line.trim().strip_prefix("$ "))
         .collect();
     assert!(lines.len() >= 3, "{text}");
     for line in lines {
-        paste(&tenant, line, Helm::Four).success().unwrap();
+        // Here nobody has put us on the PATH.
+        let line = line.replace("kubectl tracebloc", PLUGIN);
+        paste(&tenant, &line, Helm::Four).success().unwrap();
     }
     tenant.wait_ready().unwrap();
     let report = status(&tenant, &[]);

@@ -180,7 +180,22 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             findings.extend(containers::judge(case, current));
         }
     }
+    same_way_out(&mut findings);
     (report, findings)
+}
+
+/// Faults of an installed version go with the upgrade that is advised anyhow.
+fn same_way_out(findings: &mut [Finding]) {
+    let upgrade = findings
+        .iter()
+        .find(|finding| finding.code == Code::ChartBehind)
+        .map(|finding| finding.advice.clone());
+    let Some(upgrade) = upgrade else { return };
+    for finding in findings {
+        if finding.code == Code::MissingFix && finding.advice.is_empty() {
+            finding.advice.clone_from(&upgrade);
+        }
+    }
 }
 
 /// Lists that the cluster did not give, once each.

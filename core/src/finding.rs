@@ -174,6 +174,8 @@ codes! {
     PinStored = "pin-stored", Info;
     /// The chart holds an image at a tested digest, behind its tag on purpose.
     PinHeld = "pin-held", Info;
+    /// A value of the release switches the chart's own pin off, so that an image runs ahead of what was tested on its channel.
+    HoldReleased = "hold-released", Warning;
     /// The stored manifest does not keep the claim: an uninstall deletes it, whatever its live annotations say.
     PvcNotKept = "pvc-not-kept", Danger;
     /// The volume behind a claim is deleted or wiped with its claim.

@@ -215,14 +215,27 @@ impl Profile {
 
     /// True if the chart's own pin is in force: its values have one, the user has none, and the channel is the one on which it is held (DOMAIN §3).
     pub fn holds(&self, release: &Release) -> bool {
+        self.may_hold(release) && !self.is_let_go(release)
+    }
+
+    /// True if the chart's own pin would be in force but for its switch: a user lets the image go on the channel on which it is held.
+    pub fn lets_go(&self, release: &Release) -> bool {
+        self.may_hold(release) && self.is_let_go(release)
+    }
+
+    fn may_hold(&self, release: &Release) -> bool {
         let held = &self.held;
-        let text = |path: &str| release.values.text(path).map(|(text, _)| text);
-        let is_set = |path: &str| text(path).is_some_and(|text| !text.is_empty());
+        let is_set = |path: &str| {
+            let value = release.values.text(path);
+            value.is_some_and(|(text, _)| !text.is_empty())
+        };
         let (channel, _) = self.channel(release);
-        is_set(&held.digest_value)
-            && !is_set(&held.user_value)
-            && channel == held.channel
-            && text(&held.switch_value).as_deref() != Some("false")
+        is_set(&held.digest_value) && !is_set(&held.user_value) && channel == held.channel
+    }
+
+    fn is_let_go(&self, release: &Release) -> bool {
+        let switch = release.values.text(&self.held.switch_value);
+        switch.is_some_and(|(text, _)| text == "false")
     }
 
     /// The channel tag that a release's values name, and who named it. Aliases are resolved only by chart versions that do so (DOMAIN §3).

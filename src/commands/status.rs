@@ -26,6 +26,7 @@ pub(crate) async fn run(context: Context, ui: &Ui, args: StatusArgs) -> Result<E
         ..reading::request(scope, question, args.source)?
     };
     let (output, finding) = (args.output, args.finding);
+    let program = context.invocation.program();
     let pace = Pace {
         watch: args.watch,
         form: match output {
@@ -46,7 +47,7 @@ pub(crate) async fn run(context: Context, ui: &Ui, args: StatusArgs) -> Result<E
         };
         let exit = reading::choose(&mut report, &finding);
         Ok(Answer {
-            text: text(ui, &report, output)?,
+            text: text(ui, &report, output, program)?,
             exit,
             report: Some(report),
         })
@@ -54,7 +55,12 @@ pub(crate) async fn run(context: Context, ui: &Ui, args: StatusArgs) -> Result<E
     answering.await
 }
 
-fn text(ui: &Ui, report: &StatusReport, output: StatusFormat) -> Result<String, Error> {
+fn text(
+    ui: &Ui,
+    report: &StatusReport,
+    output: StatusFormat,
+    program: &str,
+) -> Result<String, Error> {
     let screen = |detail| {
         let look = Look {
             styles: ui.styles(),
@@ -62,7 +68,7 @@ fn text(ui: &Ui, report: &StatusReport, output: StatusFormat) -> Result<String, 
             headers: true,
             width: ui.width(),
         };
-        render::status::screen(report, &look)
+        render::status::screen(report, &look, program)
     };
     Ok(match output {
         StatusFormat::Table => screen(Detail::Short),

@@ -24,8 +24,8 @@ use super::{Detail, Look};
 /// The most columns of a volume's name on a terminal: both its ends tell it.
 const LONGEST_VOLUME: usize = 24;
 
-/// The whole answer for people.
-pub(crate) fn screen(report: &StatusReport, look: &Look) -> String {
+/// The whole answer for people, who call us by that name.
+pub(crate) fn screen(report: &StatusReport, look: &Look, program: &str) -> String {
     let mut text = String::new();
     head(&mut text, report, look);
     chart(&mut text, report, look);
@@ -35,7 +35,7 @@ pub(crate) fn screen(report: &StatusReport, look: &Look) -> String {
     automation(&mut text, report, look);
     storage(&mut text, &report.release.storage, look);
     changes(&mut text, report, look);
-    findings(&mut text, report, look);
+    findings(&mut text, report, look, program);
     text
 }
 
@@ -333,13 +333,17 @@ fn told(change: &ChangeReport) -> String {
 }
 
 /// Every finding with what to type next.
-fn findings(text: &mut String, report: &StatusReport, look: &Look) {
+fn findings(text: &mut String, report: &StatusReport, look: &Look, program: &str) {
     if report.findings.is_empty() {
         return;
     }
     title(text, "Findings", look);
     for finding in &report.findings {
         one(text, finding, look);
+        if finding.advice.is_empty() {
+            // What the word means is the next thing to ask where nothing need be done.
+            line!(text, "    $ {program} explain {}", finding.code);
+        }
     }
 }
 

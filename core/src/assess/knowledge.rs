@@ -21,6 +21,7 @@ pub(super) fn judge(case: &Case<'_>, release: &Release) -> Vec<Finding> {
     }
     findings.extend(pins(case, release));
     findings.extend(held(case, release));
+    findings.extend(let_go(case, release));
     findings
 }
 
@@ -133,6 +134,24 @@ fn held(case: &Case<'_>, release: &Release) -> Option<Finding> {
                 held.image
             ),
         )
+    })
+}
+
+/// A pin of the chart's own that a user switched off (DOMAIN §11).
+fn let_go(case: &Case<'_>, release: &Release) -> Option<Finding> {
+    let held = &case.profile.held;
+    case.profile.lets_go(release).then(|| {
+        let back = format!("{}=true", held.switch_value);
+        Finding::new(
+            Code::HoldReleased,
+            image_of(case, &held.image),
+            format!(
+                "the release's value {} lets {} go from the digest that the chart holds on the channel {} on purpose: it runs what its tag points to",
+                held.switch_value, held.image, held.channel
+            ),
+        )
+        .advise(breakers::anew(case, release, Some(("--set", &back))))
+        .because([format!("{}=false", held.switch_value)])
     })
 }
 

@@ -341,6 +341,12 @@ impl Code {
                 consequence: "What runs is older than the tag on purpose.",
                 next_step: "Nothing need be done: the next chart version moves it.",
             },
+            Self::HoldReleased => Explanation {
+                rests_on: "The release's values: the channel, the digest that the chart holds there, and the switch that lets the image go.",
+                cause: "Somebody set the switch to `false`, to get newer content of the image than was tested on this channel.",
+                consequence: "The image floats with its tag. A newer one may no longer have what the rest of the release still needs.",
+                next_step: "Unless it was meant, let the chart hold the image again with the advised command.",
+            },
             Self::PvcNotKept => Explanation {
                 rests_on: "The claims in the stored release manifest, and their resource policy there.",
                 cause: "The chart version declares the claim without the keep annotation, or the release was installed before it had one.",

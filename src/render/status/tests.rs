@@ -49,7 +49,7 @@ fn shown(report: &StatusReport, detail: Detail, width: Option<usize>) -> String 
         headers: true,
         width,
     };
-    screen(report, &look)
+    screen(report, &look, "kubectl tracebloc")
 }
 
 #[test]
@@ -69,6 +69,7 @@ fn every_section_is_there_and_says_what_matters() {
         "2 days ago  restarted  daemonset/behind-resource-monitor",
         "revision 3 failed  client-1.9.28  Upgrade failed:",
         "    $ helm upgrade behind client",
+        "    $ kubectl tracebloc explain digest-unknown",
     ] {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
