@@ -129,7 +129,7 @@ pub enum ChartState {
 pub struct ChartReport {
     /// The chart's name.
     pub name: String,
-    /// The version that was last deployed.
+    /// The version that was deployed last, that is the one of the newest revision that worked.
     pub current: String,
     /// The version of a newer revision that failed or hangs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
