@@ -20,7 +20,7 @@ pub use values::{Defaults, Form, Origin, Values};
 use crate::claim::DeclaredClaim;
 use crate::name::{ChartName, ReleaseId};
 use crate::version::Version;
-use crate::workload::Workload;
+use crate::workload::{Workload, WorkloadKind};
 
 /// The status of a revision, in Helm's own words (helm `pkg/release/common/status.go`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +83,15 @@ impl ReleaseStatus {
             self,
             Self::PendingInstall | Self::PendingUpgrade | Self::PendingRollback
         )
+    }
+}
+
+impl Release {
+    /// True if a document that could not be read declares a workload of this kind, or may do so.
+    pub fn may_hide(&self, kind: WorkloadKind) -> bool {
+        self.unreadable
+            .iter()
+            .any(|unreadable| unreadable == kind.as_str() || unreadable == manifest::DOCUMENT)
     }
 }
 

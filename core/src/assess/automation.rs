@@ -88,11 +88,14 @@ fn presence<'facts>(
             && workload.id.namespace == id.namespace
     });
     let Some(declared) = declared else {
-        if release.unreadable.iter().any(|kind| kind == "CronJob") {
+        if release.may_hide(WorkloadKind::CronJob) {
             return Presence::Unknown(Gap {
                 asked: format!("cronjob {name}"),
                 reason: GapReason::Malformed,
-                message: "the stored manifest has a CronJob that cannot be read".to_owned(),
+                message: format!(
+                    "the stored manifest has a {} that cannot be read",
+                    release.unreadable.join(" and a ")
+                ),
             });
         }
         if !is_since(release, &job.since) {

@@ -22,7 +22,7 @@ pub(super) struct Contents {
 const CLAIM: &str = "PersistentVolumeClaim";
 
 /// What a document is called whose kind cannot be read.
-const DOCUMENT: &str = "document";
+pub(super) const DOCUMENT: &str = "document";
 
 #[derive(Deserialize)]
 struct ClaimDocument {
