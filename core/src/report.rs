@@ -2,6 +2,7 @@
 //! and enumerations are open (DESIGN §4).
 
 mod automation;
+mod explanation;
 mod selection;
 mod status;
 mod storage;
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use automation::{AutomationReport, AutomationState, JobReport};
+pub use explanation::{ExplanationList, ExplanationReport};
 pub use status::{
     ChangeKind, ChangeReport, NodeReport, PinKind, PinReport, StatusReport, WorkloadReport,
     WorkloadState,
