@@ -18,7 +18,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub(crate) use answer::{AnswerArgs, FindingArgs, OutputFormat, SortBy};
 pub(crate) use cache::{CacheArgs, CacheCommand};
 pub(crate) use connection::{ConnectionArgs, Token};
-pub(crate) use explain::ExplainArgs;
+pub(crate) use explain::{ExplainArgs, ExplainFormat};
 pub(crate) use outdated::{Only, OutdatedArgs, ReleaseSelector};
 pub(crate) use schema::{SchemaArgs, SchemaKind};
 pub(crate) use source::SourceArgs;
@@ -153,6 +153,7 @@ mod tests {
             "x --burst-limit 7 --qps 3 outdated a b ns/c",
             "x outdated --ignore chart-behind,record-lies --fail-on digest-behind=danger",
             "x explain chart-behind",
+            "x explain -o json",
             "x schema outdatedreport",
             "x status",
             "x status edge/edge -o wide --watch",

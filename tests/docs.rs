@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tracebloc_core::finding::{Code, Explanation};
-use tracebloc_core::report::{OutdatedReport, StatusReport};
+use tracebloc_core::report::{ExplanationList, OutdatedReport, StatusReport};
 
 use crate::support::{PLUGIN, installed, outdated, status};
 
@@ -108,7 +108,7 @@ fn page(file: &str, command: clap::Command) {
 
 #[test]
 fn the_findings_are_those_of_the_program() {
-    let mut page = "# Findings\n\nCodes are never renamed or given another meaning. This page is generated; `kubectl tracebloc explain CODE` says the same.\n\n| code | severity | meaning |\n|---|---|---|\n".to_owned();
+    let mut page = "# Findings\n\nCodes are never renamed or given another meaning. This page is generated; `kubectl tracebloc explain CODE` says the same, and `explain --output json` all of it to programs.\n\n| code | severity | meaning |\n|---|---|---|\n".to_owned();
     for code in Code::ALL {
         let severity = code.severity();
         page += &format!(
@@ -215,6 +215,40 @@ fn explain_says_what_a_code_means_without_a_cluster() {
             .into_iter()
             .eq(Code::ALL.iter().map(|code| code.as_str()))
     );
+}
+
+#[test]
+fn explain_tells_programs_what_it_tells_people() {
+    let validator = validator(&schemars::schema_for!(ExplanationList));
+    let answer = |arguments: &[&str]| -> Value {
+        let json = serde_json::from_str(&bare(arguments)).unwrap();
+        assert_eq!(faults(&validator, &json), "");
+        json
+    };
+    let all = answer(&["explain", "-o", "json"]);
+    assert_eq!(all["kind"], "ExplanationList");
+    let items = all["items"].as_array().unwrap();
+    assert_eq!(items.len(), Code::ALL.len());
+    for (item, code) in items.iter().zip(Code::ALL) {
+        assert_eq!(item["code"], code.as_str());
+        let text = bare(&["explain", code.as_str()]);
+        for (field, text_of) in item.as_object().unwrap() {
+            let words = text_of.as_str().unwrap();
+            assert!(text.contains(words), "{code} {field}: {words}");
+        }
+    }
+    let one = answer(&["explain", "record-lies", "-o", "json"]);
+    let expected = items.iter().find(|item| item["code"] == "record-lies");
+    assert_eq!(
+        one["items"].as_array().unwrap()[..],
+        [expected.unwrap().clone()]
+    );
+    let yaml = bare(&["explain", "record-lies", "--output=yaml"]);
+    assert!(yaml.contains("\nkind: ExplanationList\n"), "{yaml}");
+    assert!(yaml.contains("code: record-lies\n"), "{yaml}");
+    let mut wrong = all.clone();
+    wrong["items"][0]["meaning"] = 1.into();
+    assert!(!validator.is_valid(&wrong));
 }
 
 #[test]

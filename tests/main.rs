@@ -26,6 +26,7 @@ mod outdated_node;
 mod outdated_oci;
 mod outdated_outputs;
 mod outdated_repositories;
+mod outdated_revisions;
 mod outdated_rights;
 mod outdated_scope;
 mod outdated_values;

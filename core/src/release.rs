@@ -20,7 +20,7 @@ pub use values::{Defaults, Form, Origin, Values};
 use crate::claim::DeclaredClaim;
 use crate::name::{ChartName, ReleaseId};
 use crate::version::Version;
-use crate::workload::Workload;
+use crate::workload::{Workload, WorkloadKind};
 
 /// The status of a revision, in Helm's own words (helm `pkg/release/common/status.go`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +83,36 @@ impl ReleaseStatus {
             self,
             Self::PendingInstall | Self::PendingUpgrade | Self::PendingRollback
         )
+    }
+}
+
+impl Release {
+    /// True if a document that could not be read declares a workload of this kind, or may do so.
+    pub fn may_hide(&self, kind: WorkloadKind) -> bool {
+        self.unreadable
+            .iter()
+            .any(|unreadable| unreadable == kind.as_str() || unreadable == manifest::DOCUMENT)
+    }
+}
+
+/// Which of the revisions before the newest says what is installed, from their statuses, newest first; `None` where the newest itself does.
+///
+/// It is the newest deployed one. A rollback that fails leaves none (helm `pkg/action/rollback.go` calls the revision that it was to replace
+/// superseded all the same), and so does an upgrade that is killed between its last two writes: then it is the newest superseded one, the last
+/// that worked (DOMAIN §8 "Rollback"). Nothing from before an uninstall is installed.
+pub fn standing(newest: ReleaseStatus, earlier: &[ReleaseStatus]) -> Option<usize> {
+    use ReleaseStatus::{
+        Deployed, Failed, PendingRollback, PendingUpgrade, Superseded, Uninstalled, Uninstalling,
+    };
+    let first = |wanted| earlier.iter().position(|status| *status == wanted);
+    let gone = earlier
+        .iter()
+        .position(|status| matches!(status, Uninstalled | Uninstalling));
+    match newest {
+        Deployed => None,
+        Failed | PendingUpgrade | PendingRollback => first(Deployed)
+            .or_else(|| first(Superseded).filter(|worked| gone.is_none_or(|gone| *worked < gone))),
+        _ => first(Deployed),
     }
 }
 
@@ -152,4 +182,37 @@ pub struct Release {
     /// User values over chart defaults; never serialised, never printed.
     #[serde(skip)]
     pub values: Values,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ReleaseStatus::{
+        Deployed, Failed, PendingInstall, PendingRollback, PendingUpgrade, Superseded, Uninstalled,
+        Unknown,
+    };
+    use super::standing;
+
+    #[test]
+    fn the_last_that_worked_says_what_is_installed() {
+        for (newest, earlier, expected) in [
+            (Deployed, &[Superseded, Deployed][..], None),
+            (Failed, &[Superseded, Deployed], Some(1)),
+            (Failed, &[Failed, Superseded, Superseded], Some(1)),
+            (PendingUpgrade, &[Superseded], Some(0)),
+            (PendingRollback, &[PendingUpgrade, Superseded], Some(1)),
+            (Failed, &[Failed], None),
+            (Failed, &[], None),
+            // Nothing from before an uninstall is installed, whatever it was then.
+            (Uninstalled, &[Superseded], None),
+            (PendingInstall, &[Superseded], None),
+            (Failed, &[Uninstalled, Superseded], None),
+            (Failed, &[Superseded, Uninstalled, Superseded], Some(0)),
+            // It is the newest itself.
+            (Superseded, &[Superseded], None),
+            (Unknown, &[Superseded], None),
+            (Unknown, &[Superseded, Deployed], Some(1)),
+        ] {
+            assert_eq!(standing(newest, earlier), expected, "{newest} {earlier:?}");
+        }
+    }
 }

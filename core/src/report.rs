@@ -2,6 +2,7 @@
 //! and enumerations are open (DESIGN §4).
 
 mod automation;
+mod explanation;
 mod selection;
 mod status;
 mod storage;
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use automation::{AutomationReport, AutomationState, JobReport};
+pub use explanation::{ExplanationList, ExplanationReport};
 pub use status::{
     ChangeKind, ChangeReport, NodeReport, PinKind, PinReport, StatusReport, WorkloadReport,
     WorkloadState,
@@ -129,7 +131,7 @@ pub enum ChartState {
 pub struct ChartReport {
     /// The chart's name.
     pub name: String,
-    /// The version that was last deployed.
+    /// The version that was deployed last, that is the one of the newest revision that worked.
     pub current: String,
     /// The version of a newer revision that failed or hangs.
     #[serde(default, skip_serializing_if = "Option::is_none")]

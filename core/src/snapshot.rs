@@ -162,7 +162,8 @@ pub struct ObservedRelease {
     pub newest: RevisionHead,
     /// The newest revision's record.
     pub record: Evidence<Release>,
-    /// The newest deployed revision's record, where the newest revision is not deployed itself and there is one.
+    /// The record of the revision that was deployed last, where that is not the newest revision and there is one
+    /// ([`standing`](crate::release::standing)).
     pub deployed: Option<Evidence<Release>>,
     /// Revisions before the newest, newest first, as far as they were asked for.
     #[serde(default)]
@@ -214,7 +215,7 @@ impl ObservedRelease {
         }
     }
 
-    /// The record that says what is installed: the newest deployed one, else the newest (DESIGN §6 "The release").
+    /// The record that says what is installed: that of the revision that was deployed last, else the newest (DESIGN §6 "The release").
     pub fn current(&self) -> &Evidence<Release> {
         match &self.deployed {
             Some(deployed) => deployed,

@@ -21,4 +21,7 @@ pub(crate) enum SchemaKind {
     /// What `status --output json` and `--output yaml` print.
     #[value(name = "StatusReport")]
     StatusReport,
+    /// What `explain --output json` and `--output yaml` print.
+    #[value(name = "ExplanationList")]
+    ExplanationList,
 }

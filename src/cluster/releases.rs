@@ -7,7 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use tracebloc_core::name::{Namespace, ReleaseId, ReleaseName};
-use tracebloc_core::release::{DecodeError, Release, ReleaseStatus, RevisionHead, Scratch};
+use tracebloc_core::release::{
+    DecodeError, Release, ReleaseStatus, RevisionHead, Scratch, standing,
+};
 use url::form_urlencoded;
 
 use super::list::Query;
@@ -34,7 +36,7 @@ pub(crate) struct Listed {
 pub(crate) struct Revisions {
     /// The newest.
     pub(crate) newest: Listed,
-    /// The newest deployed one, where the newest is not.
+    /// The one that was deployed last, where that is not the newest.
     pub(crate) deployed: Option<Listed>,
     /// All before the newest, newest first.
     pub(crate) earlier: Vec<Listed>,
@@ -183,7 +185,7 @@ fn listed(metadata: RecordMetadata) -> Option<Listed> {
     })
 }
 
-/// The newest revision of each release, the newest deployed one beside it, and those before.
+/// The newest revision of each release, the one that says what is installed beside it, and those before.
 fn newest(records: impl Iterator<Item = Listed>) -> Vec<Revisions> {
     let mut releases: BTreeMap<ReleaseId, Vec<Listed>> = BTreeMap::new();
     for record in records {
@@ -199,10 +201,10 @@ fn newest(records: impl Iterator<Item = Listed>) -> Vec<Revisions> {
             let mut revisions = revisions.into_iter();
             let newest = revisions.next()?;
             let earlier: Vec<Listed> = revisions.collect();
-            let deployed = earlier
-                .iter()
-                .find(|listed| listed.head.status == ReleaseStatus::Deployed)
-                .filter(|_| newest.head.status != ReleaseStatus::Deployed)
+            let statuses: Vec<ReleaseStatus> =
+                earlier.iter().map(|listed| listed.head.status).collect();
+            let deployed = standing(newest.head.status, &statuses)
+                .and_then(|position| earlier.get(position))
                 .cloned();
             Some(Revisions {
                 newest,
@@ -241,6 +243,9 @@ mod tests {
                 revision("b", 2, Superseded),
                 revision("a", 1, Deployed),
                 revision("c", 1, Failed),
+                revision("d", 1, Superseded),
+                revision("d", 3, Failed),
+                revision("d", 2, Superseded),
             ]
             .into_iter(),
         );
@@ -253,6 +258,6 @@ mod tests {
                 )
             })
             .collect();
-        assert_eq!(seen, [(1, None), (10, Some(9)), (1, None)]);
+        assert_eq!(seen, [(1, None), (10, Some(9)), (1, None), (3, Some(2))]);
     }
 }

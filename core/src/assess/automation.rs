@@ -36,7 +36,7 @@ pub(super) fn judge(case: &Case<'_>, release: &Release) -> (AutomationReport, Ve
 fn judge_job(
     case: &Case<'_>,
     release: &Release,
-    job: &dyn OwnJob,
+    job: &OwnJob,
     missing: (Code, &str),
     running: impl FnOnce(&Present<'_>) -> Judged,
 ) -> Judged {
@@ -45,7 +45,7 @@ fn judge_job(
         Presence::Unknown(gap) => not_established(&gap),
         Presence::Deleted(workload) => deleted(case, release, &workload),
         Presence::Unheard => {
-            let detail = format!("versions of the chart before {} have none", job.since());
+            let detail = format!("versions of the chart before {} have none", job.since);
             (absent(detail), Vec::new())
         }
         Presence::Off(why) => {
@@ -78,29 +78,32 @@ enum Presence<'facts> {
 fn presence<'facts>(
     case: &Case<'facts>,
     release: &'facts Release,
-    job: &dyn OwnJob,
+    job: &OwnJob,
 ) -> Presence<'facts> {
     let id = &release.head.id;
-    let name = job.cron_job().replace("{release}", id.name.as_str());
+    let name = job.cron_job.replace("{release}", id.name.as_str());
     let declared = release.workloads.iter().find(|workload| {
         workload.id.kind == WorkloadKind::CronJob
             && workload.id.name == name
             && workload.id.namespace == id.namespace
     });
     let Some(declared) = declared else {
-        if release.unreadable.iter().any(|kind| kind == "CronJob") {
+        if release.may_hide(WorkloadKind::CronJob) {
             return Presence::Unknown(Gap {
                 asked: format!("cronjob {name}"),
                 reason: GapReason::Malformed,
-                message: "the stored manifest has a CronJob that cannot be read".to_owned(),
+                message: format!(
+                    "the stored manifest has a {} that cannot be read",
+                    release.unreadable.join(" and a ")
+                ),
             });
         }
-        if !is_since(release, job.since()) {
+        if !is_since(release, &job.since) {
             return Presence::Unheard;
         }
-        return Presence::Off(match release.values.text(job.enabled_value()) {
+        return Presence::Off(match release.values.text(&job.enabled_value) {
             Some((value, _)) if value == "false" => {
-                format!("switched off by the value {}", job.enabled_value())
+                format!("switched off by the value {}", job.enabled_value)
             }
             Some(_) | None => {
                 "not in the stored manifest, as where every image is pinned".to_owned()

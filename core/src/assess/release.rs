@@ -90,8 +90,13 @@ fn failed(case: &Case<'_>) -> Finding {
     let head = &case.observed.newest;
     let rest = match &case.observed.deployed {
         Some(Evidence::Known(deployed)) => {
+            let none = if deployed.head.status == ReleaseStatus::Superseded {
+                ", and Helm calls none deployed now"
+            } else {
+                ""
+            };
             format!(
-                "; the last that worked is revision {}",
+                "; the last that worked is revision {}{none}",
                 deployed.head.revision
             )
         }
@@ -156,4 +161,57 @@ fn pending(case: &Case<'_>) -> Finding {
         ),
     };
     Finding::new(Code::ReleasePending, case.subject(), message).advise(vec![advice])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::assess::tests::{healthy, judge_chart, release};
+    use crate::finding::{Code, Finding};
+    use crate::report::ChartState;
+    use crate::snapshot::{Evidence, Snapshot};
+
+    /// Revision 3 of that status after a revision 2 of that one.
+    fn history(newest: &str, before: &str) -> Snapshot {
+        let mut snapshot = healthy("1.9.40");
+        let observed = &mut snapshot.releases[0];
+        let record = release("1.9.28", 3, newest, &json!({}));
+        observed.newest = record.head.clone();
+        observed.record = Evidence::Known(record);
+        observed.deployed = Some(Evidence::Known(release("1.9.40", 2, before, &json!({}))));
+        snapshot
+    }
+
+    fn found(snapshot: &Snapshot, code: Code) -> Finding {
+        let report = judge_chart(snapshot);
+        let chart = report.releases[0].chart.as_ref().unwrap();
+        assert_eq!(chart.state, ChartState::Mixed);
+        assert_eq!(chart.current, "1.9.40");
+        assert_eq!(chart.attempted.as_deref(), Some("1.9.28"));
+        let found = report.findings.iter().find(|finding| finding.code == code);
+        found.unwrap().clone()
+    }
+
+    #[test]
+    fn what_failed_names_the_last_that_worked_and_whether_it_is_deployed() {
+        let told = found(&history("failed", "deployed"), Code::ReleaseFailed).message;
+        assert!(told.contains("worked is revision 2: its objects"), "{told}");
+        let told = found(&history("failed", "superseded"), Code::ReleaseFailed).message;
+        assert!(
+            told.contains("worked is revision 2, and Helm calls none deployed now: its"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn what_hangs_is_rolled_back_to_the_last_that_worked() {
+        for before in ["deployed", "superseded"] {
+            let pending = found(&history("pending-rollback", before), Code::ReleasePending);
+            assert!(
+                pending.advice[0].starts_with("helm rollback edge 2 "),
+                "{pending:?}"
+            );
+        }
+    }
 }

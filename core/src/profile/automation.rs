@@ -18,25 +18,25 @@ pub struct Automation {
 }
 
 /// What the jobs have in common.
-pub trait OwnJob {
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OwnJob {
     /// The name of its `CronJob`, where `{release}` stands for the release's name.
-    fn cron_job(&self) -> &str;
+    pub cron_job: String,
     /// The first chart version that has it.
-    fn since(&self) -> &Version;
+    pub since: Version,
     /// The value that switches it on and off.
-    fn enabled_value(&self) -> &str;
+    pub enabled_value: String,
     /// The value that suspends it.
-    fn suspend_value(&self) -> &str;
+    pub suspend_value: String,
 }
 
 /// The job that moves the release to newer chart versions.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Updater {
-    cron_job: String,
-    since: Version,
-    enabled_value: String,
-    suspend_value: String,
+    /// The job itself.
+    pub job: OwnJob,
     /// The first chart version whose job gets over a pending and a failed revision.
     pub recovers_since: Version,
     /// What lets it act.
@@ -68,10 +68,8 @@ pub struct Grant {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImageRefresh {
-    cron_job: String,
-    since: Version,
-    enabled_value: String,
-    suspend_value: String,
+    /// The job itself.
+    pub job: OwnJob,
     /// Where it does nothing.
     pub mirror: MirrorRule,
     /// Its guard against rollouts that fail again and again.
@@ -136,42 +134,6 @@ pub struct Deadline {
     pub rollout_value: String,
     /// How many rollouts one run may have to wait for.
     pub rollouts: u32,
-}
-
-impl OwnJob for Updater {
-    fn cron_job(&self) -> &str {
-        &self.cron_job
-    }
-
-    fn since(&self) -> &Version {
-        &self.since
-    }
-
-    fn enabled_value(&self) -> &str {
-        &self.enabled_value
-    }
-
-    fn suspend_value(&self) -> &str {
-        &self.suspend_value
-    }
-}
-
-impl OwnJob for ImageRefresh {
-    fn cron_job(&self) -> &str {
-        &self.cron_job
-    }
-
-    fn since(&self) -> &Version {
-        &self.since
-    }
-
-    fn enabled_value(&self) -> &str {
-        &self.enabled_value
-    }
-
-    fn suspend_value(&self) -> &str {
-        &self.suspend_value
-    }
 }
 
 impl Grant {

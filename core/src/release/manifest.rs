@@ -1,12 +1,15 @@
 //! The stored manifest: which workloads and claims a release declares. Only what is judged is read:
 //! names, containers and images, how pods give way to new ones, what they mount, and what becomes of claims.
 
+mod kind;
+
 use serde::Deserialize;
 
 use crate::claim::{ClaimId, DeclaredClaim};
 use crate::name::Namespace;
 use crate::workload::{Container, EnvironmentVariable, Shape, Workload, WorkloadId, WorkloadKind};
 use crate::yaml;
+use kind::declared_kind;
 
 /// What a manifest holds of interest.
 pub(super) struct Contents {
@@ -17,6 +20,9 @@ pub(super) struct Contents {
 
 /// The kind of a claim.
 const CLAIM: &str = "PersistentVolumeClaim";
+
+/// What a document is called whose kind cannot be read.
+pub(super) const DOCUMENT: &str = "document";
 
 #[derive(Deserialize)]
 struct ClaimDocument {
@@ -170,31 +176,28 @@ pub(super) fn parse(manifest: &str, release_namespace: &Namespace) -> Contents {
         unreadable: Vec::new(),
     };
     for document in yaml::documents(manifest) {
-        let Some(written) = declared_kind(document) else {
-            continue;
+        let written = match declared_kind(document) {
+            Ok(Some(written)) => written,
+            Ok(None) => continue,
+            Err(_) => {
+                contents.unreadable.push(DOCUMENT.to_owned());
+                continue;
+            }
         };
         let is_read = if written == CLAIM {
             claim(document, release_namespace).map(|claim| contents.claims.push(claim))
-        } else if let Some(kind) = WorkloadKind::parse(written) {
+        } else if let Some(kind) = WorkloadKind::parse(&written) {
             read(document, kind, release_namespace)
                 .map(|workload| contents.workloads.push(workload))
         } else {
             continue;
         };
         if is_read.is_none() {
-            contents.unreadable.push(written.to_owned());
+            contents.unreadable.push(written.into_owned());
         }
     }
     contents.workloads.sort_by(|a, b| a.id.cmp(&b.id));
     contents
-}
-
-/// The kind of a document, found without parsing it: most of a manifest is of no interest here.
-fn declared_kind(document: &str) -> Option<&str> {
-    document.lines().find_map(|line| {
-        let kind = line.strip_prefix("kind:")?;
-        Some(kind.trim().trim_matches(['"', '\'']))
-    })
 }
 
 fn claim(document: &str, release_namespace: &Namespace) -> Option<DeclaredClaim> {

@@ -25,12 +25,17 @@ pub use oci::push_oci;
 
 use crate::chart::Chart;
 use crate::image::sha256_hex;
-use crate::loopback::{Body, BoxError, Connection, LoopbackServer, ServerIdentity, empty, full};
+use crate::loopback::{
+    Body, BoxError, Connection, LoopbackServer, ServerIdentity, empty, full, silent,
+};
 use crate::request_log::{LogEntry, RequestLog};
 
 /// When the first state of every repository was written: 2026-08-21T13:56:51Z. Each change is one second later, because
 /// `Last-Modified` has no finer grain and two changes within a second must not look like one.
 const FIRST_CHANGE: i64 = 1_787_320_611;
+
+/// Where the index is.
+const INDEX_PATH: &str = "/index.yaml";
 
 /// How `index.yaml` names the archives.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -76,6 +81,7 @@ impl Repository {
             urls: ChartUrls::default(),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             replaced: None,
+            announced: None,
             credentials: None,
             change: 0,
         };
@@ -130,12 +136,23 @@ impl Repository {
     /// Serves these bytes in place of the index, whatever they are.
     pub fn replace_index(&self, bytes: impl Into<Bytes>) {
         let bytes = bytes.into();
-        self.change(|state| state.replaced = Some(bytes));
+        self.change(|state| {
+            state.replaced = Some(bytes);
+            state.announced = None;
+        });
+    }
+
+    /// Announces an index of that many bytes, and sends none of them: who waits for them waits for ever.
+    pub fn announce_index(&self, bytes: u64) {
+        self.change(|state| state.announced = Some(bytes));
     }
 
     /// Serves the true index again.
     pub fn restore_index(&self) {
-        self.change(|state| state.replaced = None);
+        self.change(|state| {
+            state.replaced = None;
+            state.announced = None;
+        });
     }
 
     /// Returns the index as it is served now.
@@ -171,6 +188,8 @@ struct State {
     urls: ChartUrls,
     address: SocketAddr,
     replaced: Option<Bytes>,
+    /// The length of an index that is announced and never comes.
+    announced: Option<u64>,
     /// Base64 of user and password.
     credentials: Option<String>,
     /// How often it was changed.
@@ -207,7 +226,7 @@ impl State {
     }
 
     fn file(&self, path: &str) -> Option<(Bytes, &'static str)> {
-        if path == "/index.yaml" {
+        if path == INDEX_PATH {
             return Some((self.index(), "text/yaml; charset=utf-8"));
         }
         let chart = self
@@ -261,6 +280,13 @@ fn respond(
         return Ok(Response::builder()
             .status(StatusCode::METHOD_NOT_ALLOWED)
             .body(empty())?);
+    }
+    if let Some(announced) = state.announced
+        && request.uri().path() == INDEX_PATH
+    {
+        return Ok(Response::builder()
+            .header(CONTENT_LENGTH, announced)
+            .body(silent())?);
     }
     let Some((bytes, content_type)) = state.file(request.uri().path()) else {
         return Ok(Response::builder()

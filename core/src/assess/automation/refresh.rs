@@ -11,7 +11,7 @@ use super::{
 };
 use crate::assess::Case;
 use crate::finding::{Code, Finding};
-use crate::profile::{ImageRefresh, OwnJob as _};
+use crate::profile::ImageRefresh;
 use crate::release::Release;
 use crate::report::{AutomationState, JobReport};
 use crate::snapshot::{Evidence, Gap};
@@ -19,11 +19,11 @@ use crate::time::counted;
 use crate::workload::{LiveWorkload, PullPolicy, WorkloadId};
 
 pub(super) fn judge(case: &Case<'_>, release: &Release) -> Judged {
-    let job = &case.profile.automation.image_refresh;
+    let refresh = &case.profile.automation.image_refresh;
     let missing = (Code::RefreshAbsent, "no job follows moved tags");
-    judge_job(case, release, job, missing, |present| {
-        let (report, mut findings) = running(case, release, job, present);
-        findings.extend(deadline::judge(case, release, job, present));
+    judge_job(case, release, &refresh.job, missing, |present| {
+        let (report, mut findings) = running(case, release, refresh, present);
+        findings.extend(deadline::judge(case, release, refresh, present));
         (report, findings)
     })
 }
@@ -37,7 +37,7 @@ struct Verdict {
 fn running(
     case: &Case<'_>,
     release: &Release,
-    job: &ImageRefresh,
+    refresh: &ImageRefresh,
     present: &Present<'_>,
 ) -> Judged {
     let base = with_schedule(present, case.snapshot.observed_at);
@@ -54,7 +54,7 @@ fn running(
             )
             .advise(advice)
             .because(facts(present))
-            .because(guards(job, main)),
+            .because(guards(refresh, main)),
         ],
         report: JobReport {
             state,
@@ -63,14 +63,14 @@ fn running(
         },
     };
     let verdict = if present.cron.suspended {
-        let (detail, advice) = suspended(case, release, job, present, main);
+        let (detail, advice) = suspended(case, release, refresh, present, main);
         verdict(
             AutomationState::Suspended,
             Code::RefreshSuspended,
             detail,
             advice,
         )
-    } else if let Some(mirror) = mirror(release, job) {
+    } else if let Some(mirror) = mirror(release, refresh) {
         let detail = format!(
             "does nothing, because images come from the mirror {mirror}: pods must be restarted by hand"
         );
@@ -80,14 +80,14 @@ fn running(
             detail,
             Vec::new(),
         )
-    } else if let Some((detail, advice)) = flapping(case, release, job, main) {
+    } else if let Some((detail, advice)) = flapping(case, release, refresh, main) {
         verdict(
             AutomationState::Flapping,
             Code::RefreshFlapping,
             detail,
             advice,
         )
-    } else if let Some(detail) = skipping(release, job, main) {
+    } else if let Some(detail) = skipping(release, refresh, main) {
         let advice = main
             .map(|main| case.advisor.describe(&main.workload.id))
             .into_iter()
@@ -124,7 +124,7 @@ fn running(
                     advice,
                 )
             }
-            Pace::Keeps => match failing(release, job, main) {
+            Pace::Keeps => match failing(release, refresh, main) {
                 Some(detail) => verdict(
                     AutomationState::Ok,
                     Code::RefreshRetrying,
@@ -173,11 +173,11 @@ fn count(main: Option<&LiveWorkload>, key: &str) -> u32 {
 fn suspended(
     case: &Case<'_>,
     release: &Release,
-    job: &ImageRefresh,
+    refresh: &ImageRefresh,
     present: &Present<'_>,
     main: Option<&LiveWorkload>,
 ) -> (String, Vec<String>) {
-    let (why, advice) = suspension(case, release, present, job.suspend_value());
+    let (why, advice) = suspension(case, release, present, &refresh.job.suspend_value);
     let path = if restarts_pull(case, release, main) {
         ""
     } else {
@@ -187,31 +187,35 @@ fn suspended(
 }
 
 /// The annotations with which the job guards itself, as they stand.
-fn guards(job: &ImageRefresh, main: Option<&LiveWorkload>) -> Vec<String> {
-    [&job.flap.attempts, &job.flap.detected, &job.skips.streak]
-        .into_iter()
-        .filter_map(|key| Some(format!("{key}={}", record(main, key)?)))
-        .collect()
+fn guards(refresh: &ImageRefresh, main: Option<&LiveWorkload>) -> Vec<String> {
+    [
+        &refresh.flap.attempts,
+        &refresh.flap.detected,
+        &refresh.skips.streak,
+    ]
+    .into_iter()
+    .filter_map(|key| Some(format!("{key}={}", record(main, key)?)))
+    .collect()
 }
 
 /// The mirror that makes the job do nothing.
-fn mirror(release: &Release, job: &ImageRefresh) -> Option<String> {
-    if !is_since(release, &job.mirror.since) {
+fn mirror(release: &Release, refresh: &ImageRefresh) -> Option<String> {
+    if !is_since(release, &refresh.mirror.since) {
         return None;
     }
-    let (registry, _) = release.values.text(&job.mirror.value)?;
+    let (registry, _) = release.values.text(&refresh.mirror.value)?;
     let host = registry.trim_end_matches('/');
-    (!host.is_empty() && host != job.mirror.source).then(|| host.to_owned())
+    (!host.is_empty() && host != refresh.mirror.source).then(|| host.to_owned())
 }
 
 /// Why the job gave up, and how it is made to try again once the cause is gone.
 fn flapping(
     case: &Case<'_>,
     release: &Release,
-    job: &ImageRefresh,
+    refresh: &ImageRefresh,
     main: Option<&LiveWorkload>,
 ) -> Option<(String, Vec<String>)> {
-    let flap = &job.flap;
+    let flap = &refresh.flap;
     if !is_since(release, &flap.since) {
         return None;
     }
@@ -238,8 +242,12 @@ fn flapping(
 }
 
 /// A rollout failed, and the job will try again.
-fn failing(release: &Release, job: &ImageRefresh, main: Option<&LiveWorkload>) -> Option<String> {
-    let flap = &job.flap;
+fn failing(
+    release: &Release,
+    refresh: &ImageRefresh,
+    main: Option<&LiveWorkload>,
+) -> Option<String> {
+    let flap = &refresh.flap;
     let attempts = count(main, &flap.attempts);
     (attempts > 0 && is_since(release, &flap.since)).then(|| {
         let most = limit(release, &flap.limit_value, flap.limit);
@@ -248,8 +256,12 @@ fn failing(release: &Release, job: &ImageRefresh, main: Option<&LiveWorkload>) -
 }
 
 /// The job skips because the workload has not settled, again and again.
-fn skipping(release: &Release, job: &ImageRefresh, main: Option<&LiveWorkload>) -> Option<String> {
-    let skips = &job.skips;
+fn skipping(
+    release: &Release,
+    refresh: &ImageRefresh,
+    main: Option<&LiveWorkload>,
+) -> Option<String> {
+    let skips = &refresh.skips;
     let streak = count(main, &skips.streak);
     let most = limit(release, &skips.limit_value, skips.limit);
     (streak >= most && is_since(release, &skips.since)).then(|| {

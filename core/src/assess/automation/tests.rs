@@ -301,6 +301,12 @@ fn what_the_manifest_does_not_have_is_absent_and_says_why() {
     assert!(detail(&automation(&report).auto_upgrade).contains("autoUpgrade.enabled"));
     assert!(detail(&automation(&report).image_refresh).contains("pinned"));
     assert_eq!(codes(&snapshot), ["upgrade-absent", "refresh-absent"]);
+    for (unreadable, expected) in [("CronJob", Unknown), ("document", Unknown), ("Job", Absent)] {
+        if let Evidence::Known(release) = &mut snapshot.releases[0].record {
+            release.unreadable = vec![unreadable.to_owned()];
+        }
+        assert_eq!(states(&snapshot), (expected, expected), "{unreadable}");
+    }
     let mut old = healthy("1.1.0");
     if let Evidence::Known(release) = &mut old.releases[0].record {
         release

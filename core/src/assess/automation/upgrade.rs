@@ -4,21 +4,21 @@ use super::pace::{self, Pace, Stall};
 use super::{Judged, Present, about, facts, is_since, judge_job, suspension, with_schedule};
 use crate::assess::{Case, breakers, release as revision, unknown};
 use crate::finding::{Code, Finding};
-use crate::profile::{OwnJob as _, Updater};
+use crate::profile::Updater;
 use crate::release::{Release, ReleaseStatus};
 use crate::report::{AutomationState, JobReport};
 use crate::snapshot::{Evidence, Gap};
 use crate::workload::{WorkloadId, WorkloadKind};
 
 pub(super) fn judge(case: &Case<'_>, release: &Release) -> Judged {
-    let job = &case.profile.automation.auto_upgrade;
+    let updater = &case.profile.automation.auto_upgrade;
     let missing = (Code::UpgradeAbsent, "no job upgrades the release by itself");
-    judge_job(case, release, job, missing, |present| {
-        running(case, release, job, present)
+    judge_job(case, release, &updater.job, missing, |present| {
+        running(case, release, updater, present)
     })
 }
 
-fn running(case: &Case<'_>, release: &Release, job: &Updater, present: &Present<'_>) -> Judged {
+fn running(case: &Case<'_>, release: &Release, updater: &Updater, present: &Present<'_>) -> Judged {
     let now = case.snapshot.observed_at;
     let base = with_schedule(present, now);
     let state = |state, detail: &str| JobReport {
@@ -30,7 +30,7 @@ fn running(case: &Case<'_>, release: &Release, job: &Updater, present: &Present<
         Finding::new(code, about(case, present.id), message).because(facts(present))
     };
     if present.cron.suspended {
-        let (why, advice) = suspension(case, release, present, job.suspend_value());
+        let (why, advice) = suspension(case, release, present, &updater.job.suspend_value);
         let found = finding(
             Code::UpgradeSuspended,
             format!("the job that upgrades the release by itself is suspended {why}"),
@@ -39,7 +39,7 @@ fn running(case: &Case<'_>, release: &Release, job: &Updater, present: &Present<
         return (report, vec![found.advise(advice)]);
     }
     if revision::is_stuck(case) {
-        let detail = if recovers(case, release, job) {
+        let detail = if recovers(case, release, updater) {
             "the release is held by an operation that was killed; the next run rolls back to the revision before it, whether that one worked or not"
         } else {
             "the release is held by an operation that was killed, and this chart version's job cannot get over it"
@@ -47,7 +47,7 @@ fn running(case: &Case<'_>, release: &Release, job: &Updater, present: &Present<
         // `release-pending` says what to do.
         return (state(AutomationState::Wedged, detail), Vec::new());
     }
-    match lockout(case, job) {
+    match lockout(case, updater) {
         Some(Evidence::Known(detail)) => {
             let found = finding(
                 Code::UpgradeLockedOut,
@@ -70,7 +70,7 @@ fn running(case: &Case<'_>, release: &Release, job: &Updater, present: &Present<
         }
         None => {}
     }
-    if case.observed.newest.status == ReleaseStatus::Failed && !recovers(case, release, job) {
+    if case.observed.newest.status == ReleaseStatus::Failed && !recovers(case, release, updater) {
         let detail = "this chart version's job takes the upgrade that failed for done, and will not try it again";
         let report = JobReport {
             since: case
@@ -124,16 +124,16 @@ pub(super) fn look(case: &Case<'_>, present: &Present<'_>, stall: &Stall) -> Vec
 
 /// True if the job that is installed now gets over a revision that failed or hangs. After an upgrade that failed half-way, that of either
 /// version may be installed: it is said only where both do.
-fn recovers(case: &Case<'_>, release: &Release, job: &Updater) -> bool {
+fn recovers(case: &Case<'_>, release: &Release, updater: &Updater) -> bool {
     let attempted = match &case.observed.record {
-        Evidence::Known(attempted) => is_since(attempted, &job.recovers_since),
+        Evidence::Known(attempted) => is_since(attempted, &updater.recovers_since),
         Evidence::Unknown(_) => false,
     };
-    attempted && is_since(release, &job.recovers_since)
+    attempted && is_since(release, &updater.recovers_since)
 }
 
 /// What an upgrade took from the job that began it (DOMAIN §5 "Lockout"); `None` where it has rights, or nothing gave reason to look.
-fn lockout(case: &Case<'_>, job: &Updater) -> Option<Evidence<String>> {
+fn lockout(case: &Case<'_>, updater: &Updater) -> Option<Evidence<String>> {
     if case.observed.newest.status != ReleaseStatus::Failed {
         return None;
     }
@@ -149,7 +149,7 @@ fn lockout(case: &Case<'_>, job: &Updater) -> Option<Evidence<String>> {
     };
     let release = &case.observed.newest.id.name;
     let mut dangling = None;
-    for grant in &job.rights.grants {
+    for grant in &updater.rights.grants {
         let binding = grant.binding_of(release);
         if !grants.bindings.contains(&binding) {
             continue;
