@@ -2,6 +2,7 @@
 //! and enumerations are open (DESIGN §4).
 
 mod automation;
+mod chart;
 mod explanation;
 mod selection;
 mod status;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use automation::{AutomationReport, AutomationState, JobReport};
+pub use chart::{ChartReport, ChartState, NewestVersions, SkippedVersion};
 pub use explanation::{ExplanationList, ExplanationReport};
 pub use status::{
     ChangeKind, ChangeReport, NodeReport, PinKind, PinReport, StatusReport, WorkloadReport,
@@ -28,7 +30,7 @@ use crate::name::{Namespace, ReleaseName};
 use crate::ownership::ManagedBy;
 use crate::release::ReleaseStatus;
 use crate::snapshot::GapReason;
-use crate::version::{Change, Version};
+use crate::version::Change;
 use crate::workload::WorkloadId;
 
 pub use selection::{Order, Report};
@@ -105,89 +107,6 @@ pub struct ReleaseReport {
     /// Its claims; absent where they were not asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub storage: Vec<ClaimReport>,
-}
-
-/// How a chart stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChartState {
-    /// The newest version that fits is installed.
-    Current,
-    /// A newer version that fits is published.
-    Behind,
-    /// A newer version than any published is installed.
-    Ahead,
-    /// An operation that failed or hangs left objects of two versions.
-    Mixed,
-    /// The chart is no longer published; another replaces it.
-    Replaced,
-    /// It could not be established.
-    Unknown,
-}
-
-/// A release's chart against its repository.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ChartReport {
-    /// The chart's name.
-    pub name: String,
-    /// The version that was deployed last, that is the one of the newest revision that worked.
-    pub current: String,
-    /// The version of a newer revision that failed or hangs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempted: Option<String>,
-    /// The newest version that fits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latest: Option<Version>,
-    /// The newest version of each step that fits.
-    #[serde(default)]
-    pub newest: NewestVersions,
-    /// The step from current to latest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub change: Option<Change>,
-    /// How it stands.
-    pub state: ChartState,
-    /// How many versions that fit are newer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub versions_behind: Option<u32>,
-    /// Newer versions that were passed over.
-    #[serde(default)]
-    pub skipped: Vec<SkippedVersion>,
-    /// The repository's URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repository: Option<String>,
-    /// When the repository confirmed its versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub observed_at: Option<Timestamp>,
-    /// Why the state is unknown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unknown: Option<UnknownReason>,
-}
-
-/// The newest version of each step, where there is one newer than the current.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct NewestVersions {
-    /// Same major and minor.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub patch: Option<Version>,
-    /// Same major, another minor.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub minor: Option<Version>,
-    /// Another major.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub major: Option<Version>,
-}
-
-/// A newer version that does not count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SkippedVersion {
-    /// Which.
-    pub version: Version,
-    /// Why.
-    pub reason: String,
 }
 
 /// Why something is unknown.

@@ -1,88 +1,26 @@
 //! The snapshot: everything observed, with its provenance and its gaps. It is plain data that can be stored; nothing in it is secret.
 
+mod evidence;
+mod release;
+mod storage;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::claim::{ClaimId, LiveClaim, ReclaimPolicy};
+pub use evidence::{Evidence, Gap, GapReason};
+pub use release::{EarlierRevision, ObservedRelease, RevisionFacts};
+pub use storage::StorageFacts;
+
 use crate::cronjob::LiveJob;
 use crate::image::{Digest, ImageRef, Repository, Tag};
 use crate::index::{ChartChanges, ChartIndex};
 use crate::manifest::{Documents, Platform};
 use crate::name::{ChartName, Namespace};
-use crate::release::{ChartMetadata, Defaults, Release, RevisionHead};
+use crate::release::Release;
 use crate::version::Version;
 use crate::workload::{LiveWorkload, Pod, WorkloadId, WorkloadKind};
-
-/// Something asked: the answer, or why there is none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Evidence<T> {
-    /// The answer.
-    Known(T),
-    /// No answer. What rests on it is unknown, never current.
-    Unknown(Gap),
-}
-
-impl<T> Evidence<T> {
-    /// The answer, if there is one.
-    pub fn known(&self) -> Option<&T> {
-        match self {
-            Self::Known(value) => Some(value),
-            Self::Unknown(_) => None,
-        }
-    }
-
-    /// The reason why there is no answer.
-    pub fn gap(&self) -> Option<&Gap> {
-        match self {
-            Self::Known(_) => None,
-            Self::Unknown(gap) => Some(gap),
-        }
-    }
-}
-
-/// Why something was not answered.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Gap {
-    /// What was asked, as a noun phrase: `pods in namespace "edge"`.
-    pub asked: String,
-    /// The kind of failure.
-    pub reason: GapReason,
-    /// The failure in words, with host or verb and resource.
-    pub message: String,
-}
-
-/// Kinds of failure. Readers must accept further ones.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum GapReason {
-    /// The credentials are not allowed to ask.
-    Forbidden,
-    /// The credentials were refused, or there were none.
-    Unauthorized,
-    /// There is no such thing there.
-    NotFound,
-    /// The other side limits requests.
-    RateLimited,
-    /// Our own limit on requests left none for it.
-    Budget,
-    /// No connection: name, route, port or certificate.
-    Unreachable,
-    /// No answer in time.
-    Timeout,
-    /// An answer that makes no sense.
-    Malformed,
-    /// The answer is not defined in this case, or not supported.
-    Unsupported,
-    /// Any other failure.
-    Failed,
-}
 
 /// The cluster that was asked, and how to ask it again from a command line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,76 +92,6 @@ pub struct ObservedChart {
     pub changes: ChartChanges,
 }
 
-/// One release.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ObservedRelease {
-    /// The newest revision, by its labels.
-    pub newest: RevisionHead,
-    /// The newest revision's record.
-    pub record: Evidence<Release>,
-    /// The record of the revision that was deployed last, where that is not the newest revision and there is one
-    /// ([`standing`](crate::release::standing)).
-    pub deployed: Option<Evidence<Release>>,
-    /// Revisions before the newest, newest first, as far as they were asked for.
-    #[serde(default)]
-    pub earlier: Vec<EarlierRevision>,
-    /// The repository to ask for its chart, where one is known.
-    pub repository: Option<RepositoryRef>,
-}
-
-/// A revision before the newest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EarlierRevision {
-    /// Which, by its labels.
-    pub head: RevisionHead,
-    /// What its record tells.
-    pub facts: Evidence<RevisionFacts>,
-}
-
-/// What the record of a revision tells of how it came about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RevisionFacts {
-    /// The chart that it was made from.
-    pub chart: ChartMetadata,
-    /// When it was made.
-    pub made_at: Option<Timestamp>,
-    /// What Helm says of it; nothing of the user's values stands in it.
-    pub description: String,
-}
-
-impl RevisionFacts {
-    /// Those of a record.
-    pub fn of(release: &Release) -> Self {
-        Self {
-            chart: release.chart.clone(),
-            made_at: release.last_deployed,
-            description: release.description.clone(),
-        }
-    }
-}
-
-impl ObservedRelease {
-    /// Lets the records share what others have in memory already.
-    pub fn share(&mut self, defaults: &mut Defaults) {
-        for record in [Some(&mut self.record), self.deployed.as_mut()] {
-            if let Some(Evidence::Known(release)) = record {
-                defaults.share(&mut release.values);
-            }
-        }
-    }
-
-    /// The record that says what is installed: that of the revision that was deployed last, else the newest (DESIGN §6 "The release").
-    pub fn current(&self) -> &Evidence<Release> {
-        match &self.deployed {
-            Some(deployed) => deployed,
-            None => &self.record,
-        }
-    }
-}
-
 /// A list that the cluster did not give.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -244,43 +112,6 @@ pub struct Grants {
     pub roles: BTreeSet<String>,
     /// `ClusterRoleBinding`s.
     pub bindings: BTreeSet<String>,
-}
-
-/// Claims and volumes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StorageFacts {
-    /// The claims, in the namespaces of the releases' claims.
-    pub claims: Vec<LiveClaim>,
-    /// Namespaces whose claims could not be listed.
-    pub unlisted: Vec<(Namespace, Gap)>,
-    /// What becomes of each volume of the cluster when its claim is deleted.
-    pub volumes: Evidence<BTreeMap<String, ReclaimPolicy>>,
-}
-
-impl StorageFacts {
-    /// A claim as it is: `Known(None)` if it is surely absent.
-    pub fn claim(&self, id: &ClaimId) -> Evidence<Option<&LiveClaim>> {
-        if let Some(found) = self.claims.iter().find(|claim| claim.id == *id) {
-            return Evidence::Known(Some(found));
-        }
-        let gap = self
-            .unlisted
-            .iter()
-            .find(|(namespace, _)| *namespace == id.namespace);
-        match gap {
-            Some((_, gap)) => Evidence::Unknown(gap.clone()),
-            None => Evidence::Known(None),
-        }
-    }
-
-    /// What could not be read.
-    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
-        self.unlisted
-            .iter()
-            .map(|(_, gap)| gap)
-            .chain(self.volumes.gap())
-    }
 }
 
 /// Everything observed for a reading command.

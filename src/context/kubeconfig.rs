@@ -1,16 +1,19 @@
 //! kubectl's rules for kubeconfigs and connection flags (client-go `clientcmd`, FACTS 4.2), where kube-rs differs from them (FACTS 4.3).
 
-use std::path::{Path, PathBuf};
+mod certificates;
+mod files;
+mod overrides;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::config::{AuthInfo, Cluster, Kubeconfig};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use tracebloc_core::time::age;
 
-use super::{ContextError, Environment, certificate, proxy};
+use super::{ContextError, Environment, proxy};
 use crate::cli::ConnectionArgs;
+use certificates::{authorities, refuse_expired};
+use files::load;
+use overrides::{override_cluster, override_user};
 
 /// The namespace where nothing names one.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -160,72 +163,6 @@ fn nothing_but_flags() -> Chosen {
     }
 }
 
-/// The kubeconfig: one file by flag, which must exist; else the files of `$KUBECONFIG`, of which missing ones are passed over; else the file in
-/// the home directory. `None` where there is none, or none with anything in it.
-fn load(
-    environment: &Environment,
-    flag: Option<&Path>,
-) -> Result<Option<Kubeconfig>, ContextError> {
-    if let Some(path) = flag {
-        return read(path).map(Some);
-    }
-    let paths: Vec<PathBuf> = match environment.get("KUBECONFIG") {
-        Some(list) => std::env::split_paths(list)
-            .filter(|path| !path.as_os_str().is_empty())
-            .collect(),
-        None => dirs::home_dir()
-            .map(|home| home.join(".kube").join("config"))
-            .into_iter()
-            .collect(),
-    };
-    let mut merged: Option<Kubeconfig> = None;
-    for path in paths.iter().filter(|path| path.exists()) {
-        let next = read(path)?;
-        merged = Some(match merged {
-            None => next,
-            Some(first) => first
-                .merge(next)
-                .map_err(|error| ContextError::Unreadable {
-                    path: path.clone(),
-                    source: Box::new(error),
-                })?,
-        });
-    }
-    Ok(merged.filter(|merged| !(merged.contexts.is_empty() && merged.clusters.is_empty())))
-}
-
-/// Reads one file; relative paths in it are relative to it.
-fn read(path: &Path) -> Result<Kubeconfig, ContextError> {
-    let unreadable = |source| ContextError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    // kube's own error may quote the file, which holds tokens; its place is enough.
-    match Kubeconfig::read_from(path) {
-        Ok(mut kubeconfig) => {
-            // kube does this for all files but these (client-go's `GetAuthInfoFileReferences`).
-            let users = kubeconfig.auth_infos.iter_mut();
-            for plugin in users.filter_map(|user| user.auth_info.as_mut()?.exec.as_mut()) {
-                plugin.command = plugin.command.take().map(|command| relative(path, command));
-            }
-            Ok(kubeconfig)
-        }
-        Err(kube::config::KubeconfigError::ReadConfig(source, _)) => {
-            Err(unreadable(Box::new(source)))
-        }
-        Err(_) => Err(unreadable("it is not a kubeconfig in YAML".into())),
-    }
-}
-
-/// A program named by a path with a separator in it is relative to the kubeconfig; any other is looked for on the PATH.
-fn relative(kubeconfig: &Path, command: String) -> String {
-    let is_path = command.chars().any(std::path::is_separator);
-    match kubeconfig.parent() {
-        Some(folder) if is_path => folder.join(command).display().to_string(),
-        _ => command,
-    }
-}
-
 fn choose(kubeconfig: &Kubeconfig, flags: &ConnectionArgs) -> Result<Chosen, ContextError> {
     let context_name = flags
         .context
@@ -316,78 +253,6 @@ fn contexts(kubeconfig: &Kubeconfig) -> Vec<String> {
         .collect()
 }
 
-/// client-go's `getCluster`.
-fn override_cluster(cluster: &mut Cluster, flags: &ConnectionArgs) {
-    if let Some(server) = &flags.server {
-        cluster.server = Some(server.clone());
-        cluster.tls_server_name = None;
-    }
-    if let Some(name) = &flags.tls_server_name {
-        cluster.tls_server_name = Some(name.clone());
-    }
-    if let Some(insecure) = flags.insecure_skip_tls_verify {
-        cluster.insecure_skip_tls_verify = Some(insecure);
-        if insecure {
-            cluster.certificate_authority = None;
-            cluster.certificate_authority_data = None;
-        }
-    }
-    if let Some(path) = &flags.certificate_authority {
-        cluster.certificate_authority = Some(path.display().to_string());
-        cluster.certificate_authority_data = None;
-        if flags.insecure_skip_tls_verify.is_none() {
-            cluster.insecure_skip_tls_verify = None;
-        }
-    }
-}
-
-/// client-go's `getAuthInfo`; a token by flag goes before every other way to prove who one is.
-fn override_user(user: &mut AuthInfo, flags: &ConnectionArgs) -> Result<(), ContextError> {
-    if let Some(path) = &flags.client_certificate {
-        user.client_certificate = Some(path.display().to_string());
-        user.client_certificate_data = None;
-    }
-    if let Some(path) = &flags.client_key {
-        user.client_key = Some(path.display().to_string());
-        user.client_key_data = None;
-    }
-    if let Some(token) = &flags.token {
-        *user = AuthInfo {
-            token: Some(token.0.clone().into()),
-            impersonate: user.impersonate.take(),
-            impersonate_uid: user.impersonate_uid.take(),
-            impersonate_groups: user.impersonate_groups.take(),
-            impersonate_user_extra: user.impersonate_user_extra.take(),
-            client_certificate: user.client_certificate.take(),
-            client_certificate_data: user.client_certificate_data.take(),
-            client_key: user.client_key.take(),
-            client_key_data: user.client_key_data.take(),
-            ..AuthInfo::default()
-        };
-    }
-    if let Some(name) = &flags.impersonate {
-        user.impersonate = Some(name.clone());
-    }
-    if let Some(uid) = &flags.impersonate_uid {
-        user.impersonate_uid = Some(uid.clone());
-    }
-    if !flags.impersonate_groups.is_empty() {
-        user.impersonate_groups = Some(flags.impersonate_groups.clone());
-    }
-    for pair in &flags.impersonate_extra {
-        let (key, value) = pair.split_once('=').ok_or(ContextError::Flag {
-            flag: "--as-user-extra",
-            expected: "KEY=VALUE",
-        })?;
-        user.impersonate_user_extra
-            .get_or_insert_default()
-            .entry(key.to_owned())
-            .or_default()
-            .push(value.to_owned());
-    }
-    Ok(())
-}
-
 /// The server's URL; without a scheme it is https, as in client-go.
 fn server_uri(cluster: &Cluster, context: Option<&str>) -> Result<http::Uri, ContextError> {
     let server = cluster
@@ -420,66 +285,6 @@ fn shown(uri: &http::Uri) -> String {
         .map_or_else(String::new, |port| format!(":{port}"));
     let path = uri.path().trim_end_matches('/');
     format!("{scheme}://{host}{port}{path}")
-}
-
-/// The certificate authorities of a cluster, in DER; `None` means those of the system. Data goes before a file, as in client-go.
-fn authorities(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, ContextError> {
-    let what = "certificate-authority";
-    let pem = match (
-        &cluster.certificate_authority_data,
-        &cluster.certificate_authority,
-    ) {
-        (Some(data), _) if !data.is_empty() => decode(data, "certificate-authority-data")?,
-        (_, Some(path)) if !path.is_empty() => {
-            std::fs::read(path).map_err(|error| ContextError::File {
-                what,
-                path: PathBuf::from(path),
-                source: Box::new(error),
-            })?
-        }
-        _ => return Ok(None),
-    };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(Some(
-            certificates
-                .into_iter()
-                .map(|certificate| certificate.to_vec())
-                .collect(),
-        )),
-        Ok(_) | Err(_) => Err(ContextError::Data { what }),
-    }
-}
-
-fn decode(data: &str, what: &'static str) -> Result<Vec<u8>, ContextError> {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD
-        .decode(data.trim())
-        .map_err(|_| ContextError::Data { what })
-}
-
-/// The API server answers an expired certificate with a 401 that does not say why, so that it is looked at here.
-fn refuse_expired(user: &AuthInfo, name: &str) -> Result<(), ContextError> {
-    let pem = match (&user.client_certificate_data, &user.client_certificate) {
-        (Some(data), _) if !data.is_empty() => decode(data, "client-certificate-data")?,
-        (_, Some(path)) if !path.is_empty() => {
-            std::fs::read(path).map_err(|error| ContextError::File {
-                what: "client-certificate",
-                path: PathBuf::from(path),
-                source: Box::new(error),
-            })?
-        }
-        _ => return Ok(()),
-    };
-    let now = Timestamp::now();
-    match certificate::expiry(&pem) {
-        Some(end) if end < now => Err(ContextError::Expired {
-            user: name.to_owned(),
-            ago: age(now.duration_since(end)),
-            at: end.to_string(),
-        }),
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// Credential plugins get the cluster where they want it.

@@ -4,108 +4,28 @@
 //! registry already holds in another repository are mounted, not sent again, so that many repositories with the same
 //! program cost little.
 
-use std::collections::{BTreeMap, HashMap};
+mod error;
+mod published;
+
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::body::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LINK, LOCATION};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 
-use crate::image::{Blob, BuiltImage, Image, Manifest, Platform};
-use crate::payload::{Payload, PayloadError};
+use crate::image::{Blob, BuiltImage, Image, Manifest};
+use crate::payload::Payload;
 use crate::runtime;
+
+pub use error::RegistryError;
+pub use published::{ChildDigests, Published};
 
 /// Every type of manifest: a registry may answer an incomplete list with another document.
 pub const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, \
      application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json";
-
-/// Why the registry could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
-    /// The payload of the images could not be made.
-    #[error("the image could not be made: {0}")]
-    Image(String),
-    /// No answer came.
-    #[error("the registry did not answer `{method} {path}`")]
-    Transport {
-        /// The method of the request.
-        method: Method,
-        /// The path of the request.
-        path: String,
-        /// What went wrong.
-        #[source]
-        source: reqwest::Error,
-    },
-    /// The answer was not the one that the protocol asks for.
-    #[error("the registry answered `{method} {path}` with {status}: {body}")]
-    Status {
-        /// The method of the request.
-        method: Method,
-        /// The path of the request.
-        path: String,
-        /// The status of the answer.
-        status: StatusCode,
-        /// The body of the answer.
-        body: String,
-    },
-    /// A header that the protocol asks for is missing.
-    #[error("the registry answered `{path}` without a usable `{header}` header")]
-    Header {
-        /// The path of the request.
-        path: String,
-        /// The header.
-        header: &'static str,
-    },
-}
-
-impl From<&PayloadError> for RegistryError {
-    fn from(error: &PayloadError) -> Self {
-        Self::Image(error.to_string())
-    }
-}
-
-/// What a tag points to after an image was published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
-    /// The digest of the index, or of the only manifest of an image without one: what a `HEAD` of the tag answers.
-    pub digest: String,
-    /// The digests of the manifest of each platform.
-    pub children: BTreeMap<Platform, ChildDigests>,
-    /// The digests of the manifests of platform `unknown/unknown`.
-    pub attestations: Vec<String>,
-}
-
-/// The digests by which one platform of an image may be known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChildDigests {
-    /// The manifest's.
-    pub manifest: String,
-    /// The image configuration's.
-    pub config: String,
-}
-
-impl From<&BuiltImage> for Published {
-    fn from(image: &BuiltImage) -> Self {
-        let children = image.children.iter().map(|child| {
-            let digests = ChildDigests {
-                manifest: child.manifest.blob.digest.clone(),
-                config: child.config_digest.clone(),
-            };
-            (child.platform.clone(), digests)
-        });
-        Self {
-            digest: image.root.blob.digest.clone(),
-            children: children.collect(),
-            attestations: image
-                .attestations
-                .iter()
-                .map(|manifest| manifest.blob.digest.clone())
-                .collect(),
-        }
-    }
-}
 
 /// A registry, reached over plain HTTP. Clones share what they know about stored blobs.
 #[derive(Debug, Clone)]
