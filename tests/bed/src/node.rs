@@ -57,8 +57,16 @@ while :; do sleep 1000 & wait $!; done
 /// What is left to remove: the bridge, the cgroups of containers that were killed, and the places to mount on where nobody else uses them.
 const CLEAN_UP: &str = r#"
 ip link delete BRIDGE 2>/dev/null
-for record in DIRECTORY/containerd/io.containerd.grpc.v1.cri/*/*; do
-    rmdir /sys/fs/cgroup/k8s.io/"${record##*/}" /sys/fs/cgroup/*/k8s.io/"${record##*/}" 2>/dev/null
+# A group whose processes were killed a moment ago is not empty yet.
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    left=
+    for record in DIRECTORY/containerd/io.containerd.grpc.v1.cri/*/*; do
+        for group in /sys/fs/cgroup/k8s.io/"${record##*/}" /sys/fs/cgroup/*/k8s.io/"${record##*/}"; do
+            [ ! -d "$group" ] || rmdir "$group" 2>/dev/null || left=$group
+        done
+    done
+    [ -n "$left" ] || break
+    sleep 0.2
 done
 rmdir /sys/fs/cgroup/k8s.io /sys/fs/cgroup/*/k8s.io /var/lib/kubelet /var/lib/bed 2>/dev/null
 "#;
