@@ -22,6 +22,7 @@ mod sample;
 pub(crate) mod schema;
 pub(crate) mod status;
 mod text;
+mod tree;
 
 use std::fmt::Write as _;
 
@@ -29,6 +30,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::ui::{Styles, is_harmful};
+use tree::Tree;
 
 /// How much a table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,10 @@ pub(crate) fn json(report: &impl Serialize) -> Result<String, Error> {
 
 /// The report as YAML.
 pub(crate) fn yaml(report: &impl Serialize) -> Result<String, Error> {
-    let mut text = serde_saphyr::to_string(report).map_err(|_| Error::Encode { format: "YAML" })?;
+    let fault = || Error::Encode { format: "YAML" };
+    let json = serde_json::to_string(report).map_err(|_| fault())?;
+    let tree: Tree = serde_json::from_str(&json).map_err(|_| fault())?;
+    let mut text = serde_saphyr::to_string(&tree).map_err(|_| fault())?;
     if !text.ends_with('\n') {
         text.push('\n');
     }

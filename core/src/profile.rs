@@ -172,7 +172,7 @@ pub enum Kinship {
 impl Profile {
     /// The embedded profile of the tracebloc `client` chart.
     pub fn client() -> Result<Self, YamlError> {
-        yaml::from_slice(CLIENT.as_bytes())
+        yaml::from_tree(CLIENT.as_bytes())
     }
 
     /// The mirror that a release's values name for all its images, and the registry that it stands in for; `None` where they name none.
@@ -336,6 +336,6 @@ mod tests {
     #[test]
     fn an_unknown_field_in_a_profile_is_an_error() {
         let text = format!("{CLIENT}\nunheardOf: 1\n");
-        assert!(yaml::from_slice::<Profile>(text.as_bytes()).is_err());
+        assert!(yaml::from_tree::<Profile>(text.as_bytes()).is_err());
     }
 }

@@ -41,6 +41,18 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, YamlError> {
     serde_saphyr::from_slice_with_options(bytes, options()).map_err(|error| describe(&error))
 }
 
+/// Reads one document of our own by way of a tree. What is read so is read once and small, and each type that is not read from YAML itself leaves
+/// the program some kilobytes smaller.
+pub(crate) fn from_tree<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, YamlError> {
+    let tree: serde_json::Value = from_slice(bytes)?;
+    serde_json::from_value(tree).map_err(|_| YamlError {
+        line: 0,
+        column: 0,
+        message: "a field is missing, unknown or of the wrong type",
+        kind: YamlErrorKind::Malformed,
+    })
+}
+
 /// Reads one document into what a seed makes of it.
 pub(crate) fn from_slice_seed<T>(
     bytes: &[u8],
