@@ -156,8 +156,8 @@ impl Code {
                 next_step: "Install metrics-server, or switch the resource monitor off by its value.",
             },
             Self::PlatformMissing => Explanation {
-                rests_on: "The published index, as far as it had to be read, and the platforms of the nodes on which pods of the image run.",
-                cause: "The image was pushed again for fewer platforms than before.",
+                rests_on: "The published index, as far as it had to be read, and the platforms of the nodes on which pods of the image run; of a digest in an environment the index behind it, and the platforms of all nodes.",
+                cause: "The image was pushed again for fewer platforms than before, or was never built for that one.",
                 consequence: "Pods that run go on; those that start anew on such a node wait for an image that there is not.",
                 next_step: "Do not restart these pods. Tell the image's publisher, or move the workload to nodes that the image is for.",
             },

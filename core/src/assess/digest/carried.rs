@@ -1,13 +1,15 @@
 //! Images that an environment carries for others to run (DESIGN §6 "Env-carried images"): what is in force there against what its tag points to.
 
+mod found;
+
 use std::collections::BTreeSet;
 
-use super::documents_of;
 use super::wanted::Wanted;
+use super::{documents_of, platform};
 use crate::assess::{Case, Question, unknown};
-use crate::finding::{Code, Finding, Subject};
+use crate::finding::Finding;
 use crate::image::{CarriedImage, Digest, ImageRef, Repository, RunningImage, RunningKind, Tag};
-use crate::manifest::{ContentVerdict, Need, Verdict, compare};
+use crate::manifest::{ContentVerdict, Need, Platform, Verdict, compare};
 use crate::profile::{CarriedPattern, Kinship, Profile, ProfileImage};
 use crate::release::{Origin, Release};
 use crate::report::{
@@ -60,6 +62,28 @@ impl Carried<'_> {
         Some(compare(published, &carried, None, documents))
     }
 
+    /// The index to be read for its platforms.
+    fn wanted_index(&self, snapshot: &Snapshot) -> Option<Digest> {
+        let digest = self.digest.clone()?;
+        let is_read = documents_of(snapshot, &self.repository).contains_key(&digest);
+        (!is_read && !other_platforms(snapshot).is_empty()).then_some(digest)
+    }
+
+    /// The platforms of nodes that the carried index has nothing for; none where it is no index, or was not read.
+    fn unserved<'facts>(&self, snapshot: &'facts Snapshot) -> Vec<&'facts Platform> {
+        let offered = self
+            .digest
+            .as_ref()
+            .and_then(|digest| platform::of_index(snapshot, &self.repository, digest));
+        let Some(offered) = offered else {
+            return Vec::new();
+        };
+        other_platforms(snapshot)
+            .into_iter()
+            .filter(|node| !offered.iter().any(|offer| offer.serves(node)))
+            .collect()
+    }
+
     /// As users write it.
     fn spec(&self) -> String {
         ImageRef::new(
@@ -97,13 +121,26 @@ pub(super) fn wanted_manifests(snapshot: &Snapshot, profile: &Profile) -> Vec<Wa
     snapshot
         .known_releases()
         .flat_map(|release| all(snapshot, profile, release))
-        .filter_map(|carried| match carried.compare(snapshot)? {
-            Verdict::Needs(Need::Manifest(digest)) => Some(Wanted {
+        .filter_map(|carried| {
+            let digest = match carried.compare(snapshot) {
+                Some(Verdict::Needs(Need::Manifest(digest))) => digest,
+                Some(Verdict::Decided(_)) | None => carried.wanted_index(snapshot)?,
+            };
+            Some(Wanted {
                 repository: carried.repository,
                 digest,
-            }),
-            Verdict::Decided(_) => None,
+            })
         })
+        .collect()
+}
+
+/// The platforms of nodes beside the one that every image is built for: only with such nodes is it worth a question whether a digest is for them.
+fn other_platforms(snapshot: &Snapshot) -> BTreeSet<&Platform> {
+    let usual = Platform::new("linux", "amd64", None);
+    snapshot
+        .nodes
+        .values()
+        .filter(|platform| **platform != usual)
         .collect()
 }
 
@@ -202,7 +239,7 @@ pub(super) fn judge(case: &Case<'_>, release: &Release) -> (Vec<ImageReport>, Ve
     for carried in all(case.snapshot, case.profile, release) {
         let (state, reason) = state(case.snapshot, &carried);
         let report = report(case, release, &carried, state, reason);
-        findings.extend(found(case, &carried, &report));
+        findings.extend(found::found(case, &carried, &report));
         reports.push(report);
     }
     (reports, findings)
@@ -282,75 +319,6 @@ fn report(
         pods_behind: 0,
         unknown,
     }
-}
-
-fn found(case: &Case<'_>, carried: &Carried<'_>, report: &ImageReport) -> Vec<Finding> {
-    let subject = || Subject {
-        image: Some(carried.image.name.clone()),
-        ..case.subject()
-    };
-    let name = carried.name();
-    let workload = &carried.container.workload;
-    let mut findings = Vec::new();
-    match (report.state, carried.mover) {
-        (ImageState::Behind, Mover::Refresh) => {
-            let variable = format!("{}_IMAGE_DIGEST", carried.pattern.variables);
-            let advice = report.digest.published.as_ref().map(|published| {
-                let setting = format!("{variable}={published}");
-                case.advisor
-                    .set_environment(workload, &carried.container.container, &setting)
-            });
-            let facts = [
-                ("published", &report.digest.published),
-                ("carried", &carried.digest),
-            ];
-            findings.push(
-                Finding::new(
-                    Code::DigestBehind,
-                    subject(),
-                    format!("the environment of {workload} names old content of {name}"),
-                )
-                .advise(advice.into_iter().collect())
-                .because(facts.into_iter().filter_map(|(what, digest)| {
-                    Some(format!("{what}: {}", digest.as_ref()?))
-                })),
-            );
-            if report.digest.recorded.is_some() && report.digest.recorded == report.digest.published
-            {
-                findings.push(Finding::new(
-                    Code::RecordLies,
-                    subject(),
-                    format!("the annotation says that {name} was refreshed to what is published, but the environment of {workload} names other content: the chart's own refresh will not act"),
-                ));
-            }
-        }
-        (ImageState::Behind, Mover::Values) => findings.push(Finding::new(
-            Code::DigestPinned,
-            subject(),
-            format!(
-                "{name} is pinned{} in the environment of {workload}, and its tag has moved on",
-                carried
-                    .digest
-                    .as_ref()
-                    .map_or_else(String::new, |digest| format!(" to {}", digest.short()))
-            ),
-        )),
-        (ImageState::Unknown, _) => findings.push(Finding::new(
-            Code::DigestUnknown,
-            subject(),
-            format!(
-                "whether the environment of {workload} names the published content of {name} is unknown: {}",
-                report
-                    .unknown
-                    .as_ref()
-                    .map_or("no reason given", |reason| reason.message.as_str())
-            ),
-        )),
-        // What is held is told by what holds it.
-        (ImageState::Behind, Mover::Nobody)
-        | (ImageState::Current | ImageState::Rolling | ImageState::Idle, _) => {}
-    }
-    findings
 }
 
 #[cfg(test)]

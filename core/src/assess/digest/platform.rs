@@ -7,7 +7,7 @@ use super::wanted::Wanted;
 use super::{documents_of, platform_of};
 use crate::assess::Case;
 use crate::finding::{Code, Finding, Subject};
-use crate::image::{Digest, ImageRef};
+use crate::image::{Digest, ImageRef, Repository};
 use crate::manifest::{Document, Manifest, Platform};
 use crate::profile::Profile;
 use crate::snapshot::{Evidence, Snapshot};
@@ -100,7 +100,16 @@ fn offered<'facts>(
     image: &Image<'_>,
 ) -> Option<BTreeSet<&'facts Platform>> {
     let (tag, digest) = published(snapshot, image)?;
-    match documents_of(snapshot, tag.repository()).get(digest)? {
+    of_index(snapshot, tag.repository(), digest)
+}
+
+/// The platforms that an index is for, where it was read.
+pub(super) fn of_index<'facts>(
+    snapshot: &'facts Snapshot,
+    repository: &Repository,
+    digest: &Digest,
+) -> Option<BTreeSet<&'facts Platform>> {
+    match documents_of(snapshot, repository).get(digest)? {
         Document::Found(Manifest::Index { children }) => children
             .iter()
             .filter(|child| !child.attestation)

@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
 use crate::assess::tests::{gap, healthy, whole_release};
-use crate::assess::{Question, outdated, wanted_tags};
+use crate::assess::{Question, outdated, wanted_manifests, wanted_tags};
 use crate::finding::Code;
 use crate::image::{CarriedImage, Digest, ImageRef, Repository, Tag};
-use crate::manifest::{Document, Manifest};
+use crate::manifest::{Child, Document, Manifest, Platform};
 use crate::profile::Profile;
 use crate::report::{ImageFlag, ImageReport, ImageState, OutdatedReport, TagSource};
 use crate::snapshot::{Evidence, Snapshot};
@@ -177,6 +177,47 @@ fn what_floats_is_idle_and_a_registry_that_does_not_answer_is_unknown() {
     assert_eq!(image.state, ImageState::Unknown);
     assert!(has(&report, Code::DigestUnknown));
     assert_eq!(report.summary.unknown, 1 + unknown_besides(&report));
+}
+
+#[test]
+fn a_digest_for_other_platforms_than_the_nodes_is_told() {
+    let held = json!({"images": {"ingestor": {"prodDigest": digest('a').to_string()}}});
+    let mut snapshot = snapshot("1.9.51", &held, Some("0.8"), Some('a'));
+    let profile = Profile::client().unwrap();
+    let wants = |snapshot: &Snapshot| {
+        wanted_manifests(snapshot, &profile)
+            .iter()
+            .any(|wanted| wanted.digest == digest('a'))
+    };
+    let platform = |architecture| Platform::new("linux", architecture, None);
+    snapshot.nodes.insert("one".into(), platform("amd64"));
+    assert!(!wants(&snapshot), "every image is for these nodes");
+    snapshot.nodes.insert("two".into(), platform("arm64"));
+    assert!(wants(&snapshot));
+    for (architectures, missing) in [(&["amd64"][..], true), (&["amd64", "arm64"], false)] {
+        let children = architectures
+            .iter()
+            .map(|architecture| Child {
+                digest: digest('c'),
+                platform: Some(platform(architecture)),
+                attestation: false,
+            })
+            .collect();
+        let repository = Repository::parse("ghcr.io/tracebloc/ingestor").unwrap();
+        let index = Document::Found(Manifest::Index { children });
+        snapshot
+            .manifests
+            .entry(repository)
+            .or_default()
+            .insert(digest('a'), index);
+        assert!(!wants(&snapshot), "it is read once");
+        let report = judge(&snapshot).0;
+        assert_eq!(
+            has(&report, Code::PlatformMissing),
+            missing,
+            "{architectures:?}"
+        );
+    }
 }
 
 /// What else is unknown in a snapshot in which no registry answered.
