@@ -175,8 +175,8 @@ fn fuzzed_records() {
         for record in [STANDARD.encode(gzip(json)), STANDARD.encode(json)] {
             match Release::decode(record.as_bytes()) {
                 Ok(release) => {
-                    // What was decoded is what the record says of itself.
-                    assert!(serde_json::from_slice::<Value>(json).is_ok());
+                    // What is skipped is read for its shape only: half a surrogate pair there is no fault.
+                    assert!(serde_json::from_slice::<serde::de::IgnoredAny>(json).is_ok());
                     let _shown = format!("{release:?}");
                 }
                 Err(error) => assert!(!error.to_string().contains("hunter2"), "{error}"),
