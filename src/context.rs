@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::config::ExecConfig;
+use kube::config::{AuthInfo, ExecConfig};
 use tracebloc_core::name::Namespace;
 
 use crate::charts::{Repositories, RepositoriesError};
@@ -157,9 +157,7 @@ impl Context {
         let mut target = Target::resolve(&environment, &connection, request_timeout)?;
         let user = &target.config.auth_info;
         let plugin = user.exec.clone().filter(|_| !exec::has_own(user));
-        exec::authenticate(&mut target.config.auth_info)
-            .await
-            .map_err(|(command, source)| ContextError::Plugin { command, source })?;
+        authenticate(&mut target.config.auth_info).await?;
         let Surroundings { cache, now } = Surroundings::of_process();
         let namespace = Namespace::parse(&target.namespace).map_err(ContextError::Namespace)?;
         Ok(Self {
@@ -188,12 +186,13 @@ impl Context {
         let Some(plugin) = self.plugin.clone().filter(|_| refused) else {
             return Ok(());
         };
-        let user = &mut self.target.config.auth_info;
-        exec::forget(user);
+        let mut user = self.target.config.auth_info.clone();
+        exec::forget(&mut user);
         user.exec = Some(plugin);
-        exec::authenticate(user)
-            .await
-            .map_err(|(command, source)| ContextError::Plugin { command, source })
+        authenticate(&mut user).await?;
+        // Only now: a plugin that failed is asked again, since the credentials that were refused stay refused.
+        self.target.config.auth_info = user;
+        Ok(())
     }
 
     /// The chart repositories of the user, none where their file could not be read.
@@ -214,4 +213,11 @@ impl Context {
             None => self.target.server.clone(),
         }
     }
+}
+
+/// Has the plugin of a user, if there is one, give its credentials.
+async fn authenticate(user: &mut AuthInfo) -> Result<(), ContextError> {
+    exec::authenticate(user)
+        .await
+        .map_err(|(command, source)| ContextError::Plugin { command, source })
 }

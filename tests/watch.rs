@@ -196,6 +196,44 @@ fn credentials_that_end_are_asked_for_again() {
 }
 
 #[test]
+fn a_plugin_that_fails_once_is_asked_again() {
+    let tenant = installed("watch-plugin", "1.9.28");
+    let answer = |token: &str| {
+        json!({
+            "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+            "status": {"token": token},
+        })
+        .to_string()
+    };
+    let (path, starts) = plugin(&tenant, "plugin", &answer(&token(&tenant, "first")));
+    let kubeconfig = kubeconfig_with_user(&tenant, "config", &exec(&path));
+    let arguments = [
+        "outdated",
+        "-n",
+        tenant.namespace(),
+        "-o",
+        "json",
+        "--only",
+        "digest",
+        "--watch=1s",
+    ];
+    let mut command = command(&tenant, &arguments);
+    command.env("KUBECONFIG", kubeconfig);
+    let watching = Watching::start(command);
+    watching.document();
+    let next = answer(&token(&tenant, "second"));
+    std::fs::write(starts.with_extension("answer"), "no credentials today").unwrap();
+    let end = ["delete", "serviceaccount", "first"];
+    tenant.kubectl(&end).unwrap().success().unwrap();
+    watching.until(|line| line.starts_with("stderr: error:") && line.contains("plugin"));
+    std::fs::write(starts.with_extension("answer"), next).unwrap();
+    tenant
+        .move_tag("tracebloc/jobs-manager", "prod", "two")
+        .unwrap();
+    watching.until(|line| line == "}");
+}
+
+#[test]
 fn a_failure_at_the_first_round_ends_it() {
     let tenant = installed("watch-first", "1.9.28");
     let output = run(&tenant, &["status", "no-such-release", "--watch"]);
