@@ -156,15 +156,8 @@ fn deploy(ground: &Ground, tenant: &Tenant<'_>, registry: &str) {
         .unwrap();
         manifest += &records::document(&deployment);
     }
-    let (_, mut record) = records::read(api, ground.tenant.namespace(), RELEASE);
-    record["name"] = json!("fifty");
-    record["namespace"] = json!(namespace);
-    record["manifest"] = json!(manifest);
-    api.create(
-        &format!("/api/v1/namespaces/{namespace}/secrets"),
-        &records::secret(&record),
-    )
-    .unwrap();
+    let model = (ground.tenant.namespace(), RELEASE);
+    records::stand_in(api, model, (namespace, "fifty"), &manifest);
     tenant.wait_ready().unwrap();
 }
 

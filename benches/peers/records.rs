@@ -39,6 +39,24 @@ pub(crate) fn secret(record: &Value) -> Value {
     })
 }
 
+/// Stores a record like that of a release in a namespace, under another name and with another manifest.
+pub(crate) fn stand_in(
+    api: &Api,
+    (namespace, release): (&str, &str),
+    (place, name): (&str, &str),
+    manifest: &str,
+) {
+    let (_, mut record) = read(api, namespace, release);
+    record["name"] = json!(name);
+    record["namespace"] = json!(place);
+    record["manifest"] = json!(manifest);
+    api.create(
+        &format!("/api/v1/namespaces/{place}/secrets"),
+        &secret(&record),
+    )
+    .unwrap();
+}
+
 /// An object as a document of a manifest, in the block style in which charts write.
 pub(crate) fn document(object: &Value) -> String {
     format!("---\n{}\n", serde_saphyr::to_string(object).unwrap())

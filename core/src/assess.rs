@@ -137,6 +137,7 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
         automation: None,
         storage: Vec::new(),
     };
+    let is_there = !release::is_gone(head.status);
     let mut findings = release::judge(case);
     if let Evidence::Known(current) = case.observed.current() {
         report.installed_at = current.first_deployed;
@@ -147,7 +148,7 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             findings.extend(found);
             findings.extend(listing::judge(case, current));
         }
-        if case.question.chart && !release::is_gone(head.status) {
+        if case.question.chart && is_there {
             findings.extend(knowledge::judge(case, current));
             findings.extend(needs::judge(case, current));
             findings.extend(workloads::judge(case, current));
@@ -156,27 +157,24 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
             report.managed_by = Some(owner);
             findings.push(found);
         }
-        if (case.question.digest || case.question.image) && !release::is_gone(head.status) {
+        if (case.question.digest || case.question.image) && is_there {
             let (images, found) = digest::judge(case, current);
             report.images = images;
             findings.extend(found);
         }
-        if case.question.storage && !release::is_gone(head.status) {
+        if case.question.storage && is_there {
             let (claims, found) = storage::judge(case, current);
             report.storage = claims;
             findings.extend(found);
         }
-        if case.question.automation
-            && !release::is_gone(head.status)
-            && case.profile.kinship(current) == Kinship::Ours
-        {
+        if case.question.automation && is_there && case.profile.kinship(current) == Kinship::Ours {
             let (mut automation, found) = automation::judge(case, current);
             breakers::hold_back(&mut automation.auto_upgrade, case, current, &report);
             report.automation = Some(automation);
             findings.extend(found);
             findings.extend(path::judge(case, &report, &findings));
         }
-        if case.question.automation && !release::is_gone(head.status) {
+        if case.question.automation && is_there {
             findings.extend(containers::judge(case, current));
         }
     }

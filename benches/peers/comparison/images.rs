@@ -344,15 +344,8 @@ fn deploy(ground: &Ground, ways: &Ways, tenant: &Tenant<'_>) -> BTreeMap<&'stati
         specs.insert(case.name, spec);
         published.insert(case.name, first);
     }
-    let (_, mut record) = records::read(api, ground.tenant.namespace(), RELEASE);
-    record["name"] = json!("cases");
-    record["namespace"] = json!(namespace);
-    record["manifest"] = json!(manifest);
-    api.create(
-        &format!("/api/v1/namespaces/{namespace}/secrets"),
-        &records::secret(&record),
-    )
-    .unwrap();
+    let model = (ground.tenant.namespace(), RELEASE);
+    records::stand_in(api, model, (namespace, "cases"), &manifest);
     wait_until(Duration::from_secs(90), "all pods but one run", || {
         let pods =
             tenant

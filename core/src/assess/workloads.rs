@@ -1,6 +1,6 @@
 //! Workloads that are not as the release has them, or cannot roll over (DOMAIN §11, §13).
 
-use super::{Case, release};
+use super::Case;
 use crate::finding::{Code, Finding, Subject};
 use crate::release::Release;
 use crate::snapshot::Evidence;
@@ -8,9 +8,6 @@ use crate::time::counted;
 use crate::workload::{Workload, WorkloadKind};
 
 pub(super) fn judge(case: &Case<'_>, current: &Release) -> Vec<Finding> {
-    if release::is_gone(case.observed.newest.status) {
-        return Vec::new();
-    }
     current
         .workloads
         .iter()
