@@ -5,6 +5,7 @@
 
 pub mod advice;
 pub mod assess;
+pub mod change;
 pub mod claim;
 pub mod cronjob;
 pub mod finding;
