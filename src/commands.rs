@@ -4,6 +4,7 @@ mod cache;
 mod explain;
 mod outdated;
 mod reading;
+mod refresh;
 mod schema;
 mod status;
 mod watch;
@@ -11,10 +12,16 @@ mod watch;
 use crate::cli::{Cli, Command, Invocation};
 use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
+use crate::interrupt::Interrupt;
 use crate::ui::Ui;
 
 /// Runs the command that was typed.
-pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exit, Error> {
+pub(crate) async fn run(
+    invocation: Invocation,
+    cli: Cli,
+    ui: &Ui,
+    interrupt: &Interrupt,
+) -> Result<Exit, Error> {
     let Cli {
         global: _,
         connection,
@@ -34,6 +41,10 @@ pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exi
         Command::Status(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;
             status::run(context, ui, *args).await
+        }
+        Command::Refresh(args) => {
+            let context = Context::resolve(invocation, connection, ui).await?;
+            refresh::run(context, ui, interrupt, *args).await
         }
         // These ask no cluster, and need no kubeconfig.
         Command::Cache(args) => cache::run(ui, &args),

@@ -136,6 +136,11 @@ impl Asker {
     }
 }
 
+/// The time now, for what is written into the cluster; what is judged goes by [`Context::now`].
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 impl Context {
     /// Resolves the call's surroundings, once. A credential plugin of the kubeconfig runs here.
     pub(crate) async fn resolve(

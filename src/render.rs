@@ -14,6 +14,7 @@ mod layout;
 pub(crate) mod markdown;
 pub(crate) mod name;
 pub(crate) mod outdated;
+pub(crate) mod plan;
 pub(crate) mod prometheus;
 pub(crate) mod rights;
 mod rows;

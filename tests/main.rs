@@ -30,6 +30,7 @@ mod outdated_revisions;
 mod outdated_rights;
 mod outdated_scope;
 mod outdated_values;
+mod refresh;
 mod registry_credentials;
 mod registry_memory;
 mod registry_requests;

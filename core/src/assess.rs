@@ -30,6 +30,7 @@ use crate::snapshot::{
 };
 use crate::version::Constraint;
 
+pub(crate) use automation::{is_since, limit};
 pub use chart::wanted_details;
 pub use digest::{
     PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_sources, wanted_tag_lists,
@@ -286,4 +287,4 @@ fn unknown(gap: &Gap) -> UnknownReason {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

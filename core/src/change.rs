@@ -41,6 +41,9 @@ pub struct Change {
     /// Why it failed, where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Where it failed: how many failed in a row with it, which is counted once however often it is looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
 }
 
 /// How far a change has come.
@@ -189,6 +192,7 @@ mod tests {
                     wanted: Digest::from_sha256(&[7; 32]),
                 }],
                 reason: None,
+                attempt: None,
             },
         }
     }

@@ -21,6 +21,9 @@ pub(crate) enum SchemaKind {
     /// What `status --output json` and `--output yaml` print.
     #[value(name = "StatusReport")]
     StatusReport,
+    /// What `refresh --output json` and `--output yaml` print.
+    #[value(name = "Plan")]
+    Plan,
     /// What `explain --output json` and `--output yaml` print.
     #[value(name = "ExplanationList")]
     ExplanationList,

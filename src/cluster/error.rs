@@ -68,6 +68,22 @@ pub(crate) enum ClusterError {
     /// The server has too much to do (429).
     #[error("the server limits the rate of requests (429 Too Many Requests)")]
     RateLimited,
+    /// Somebody else changed the object meanwhile, or made one of that name (409).
+    #[error("{resource} was changed by somebody else meanwhile ({message})")]
+    Conflict {
+        /// The object.
+        resource: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The server does not take the change (422): what it touches is not as it was, or a rule of the cluster is against it.
+    #[error("the server does not take the change of {resource}: {message}")]
+    Rejected {
+        /// The object.
+        resource: String,
+        /// The server's words.
+        message: String,
+    },
     /// The server failed.
     #[error("the server answers {code}: {message}")]
     Server {
@@ -146,7 +162,9 @@ impl ClusterError {
                 message,
             },
             404 => Self::NotFound { resource },
+            409 => Self::Conflict { resource, message },
             410 => Self::Expired { resource },
+            422 => Self::Rejected { resource, message },
             // The words of apiserver's `NewTooLargeResourceVersionError`: this server lags behind the one that listed.
             504 if message.contains("Too large resource version") => Self::Expired { resource },
             429 => Self::RateLimited,
@@ -200,7 +218,11 @@ impl ClusterError {
                 }
                 Self::RateLimited => GapReason::RateLimited,
                 Self::Malformed { .. } | Self::Record(_) => GapReason::Malformed,
-                Self::Expired { .. } | Self::Server { .. } | Self::Abandoned => GapReason::Failed,
+                Self::Expired { .. }
+                | Self::Conflict { .. }
+                | Self::Rejected { .. }
+                | Self::Server { .. }
+                | Self::Abandoned => GapReason::Failed,
             },
             message: self.to_string(),
         }

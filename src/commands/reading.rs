@@ -8,7 +8,7 @@ use tracebloc_core::report::Report;
 use tracebloc_core::rights::{self, Records};
 
 use super::watch::{Form, Round, Rounds};
-use crate::cli::{FindingArgs, SourceArgs, WatchArgs};
+use crate::cli::{FindingArgs, RegistryArgs, SourceArgs, WatchArgs};
 use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::gather::{self, Gathered, Request, Scope};
@@ -23,20 +23,33 @@ pub(super) fn request(
     source: SourceArgs,
 ) -> Result<Request, Error> {
     Ok(Request {
+        repository: source.repo,
+        compare_source: source.compare_source,
+        ..of_images(scope, question, source.registry)?
+    })
+}
+
+/// The same for a command that asks about images only.
+pub(super) fn of_images(
+    scope: Scope,
+    question: Question,
+    registry: RegistryArgs,
+) -> Result<Request, Error> {
+    Ok(Request {
         scope,
         question,
         all_charts: false,
-        repository: source.repo,
-        use_cache: !source.no_cache,
-        plain_http: source.plain_http,
-        mirrors: source.registry_mirror,
-        compare_source: source.compare_source,
-        use_pull_secrets: source.use_pull_secrets,
-        roots: match source.ca_file {
+        repository: None,
+        use_cache: !registry.no_cache,
+        plain_http: registry.plain_http,
+        mirrors: registry.registry_mirror,
+        compare_source: None,
+        use_pull_secrets: registry.use_pull_secrets,
+        roots: match registry.ca_file {
             Some(path) => ExtraRoots::read(&path)?,
             None => ExtraRoots::default(),
         },
-        max_requests: source.max_requests,
+        max_requests: registry.max_requests,
         earlier: 0,
         single: false,
     })
@@ -165,7 +178,7 @@ pub(super) fn print_rights(
     let profile = Profile::client()?;
     let records = Records {
         resource: asker.storage.resource(),
-        pull_secrets: source.use_pull_secrets,
+        pull_secrets: source.registry.use_pull_secrets,
     };
     let rights = rights::needed(question, &profile, records);
     let subject = render::rights::Subject {

@@ -129,7 +129,7 @@ fn presence<'facts>(
 }
 
 /// True if the release's chart is of this version or a later one; a version that cannot be read is taken for a new one.
-fn is_since(release: &Release, version: &Version) -> bool {
+pub(crate) fn is_since(release: &Release, version: &Version) -> bool {
     release
         .chart
         .version
@@ -138,7 +138,7 @@ fn is_since(release: &Release, version: &Version) -> bool {
 }
 
 /// The number in a value, or the one to take where it holds none.
-fn limit(release: &Release, path: &str, otherwise: u32) -> u32 {
+pub(crate) fn limit(release: &Release, path: &str, otherwise: u32) -> u32 {
     release
         .values
         .text(path)
