@@ -3,19 +3,19 @@
 
 mod error;
 mod failure;
+mod journal;
 mod record;
 mod rollout;
 mod settle;
 
 use std::time::Duration;
 
-use tracebloc_core::change::{Change, ChangeState, HistoryEntry};
-use tracebloc_core::plan::{Act, ObjectRef, Plan, StepState};
+use tracebloc_core::plan::{Act, Plan, StepState};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::workload::WorkloadId;
 
 use crate::approve::Approved;
-use crate::cluster::{Cluster, ClusterError, Event, Held, Lease};
+use crate::cluster::{Cluster, Held, Lease};
 use crate::context::{Context, now};
 use crate::gather::Request;
 use crate::interrupt::Interrupt;
@@ -209,49 +209,5 @@ impl<'a> Application<'a> {
                 asked: id.to_string(),
                 source,
             })
-    }
-
-    /// Leaves a record of a change that came to its end. That it could not be left does not undo the change: it is told.
-    async fn journal(&self, object: &ObjectRef, uid: &str, id: &WorkloadId, change: &Change) {
-        let entry = HistoryEntry {
-            workload: id.clone(),
-            ended: now(),
-            change: change.clone(),
-        };
-        let told = |what: &str, error: &ClusterError| {
-            self.means
-                .ui
-                .note(&format!("{what} could not be written: {error}"));
-        };
-        if let Err(error) = self.cluster.enter(&self.plan.release, &entry).await {
-            told("the entry in the history", &error);
-        }
-        let images: Vec<String> = change
-            .containers
-            .iter()
-            .map(|container| format!("{} {}", container.image, container.wanted.short()))
-            .collect();
-        let images = images.join(", ");
-        let because = change.reason.as_deref().unwrap_or("no reason given");
-        let (reason, note) = match change.state {
-            ChangeState::Done => ("Refreshed", format!("{} brought it to {images}", change.by)),
-            ChangeState::Failed => ("RefreshFailed", format!("{images} failed: {because}")),
-            ChangeState::Undone => (
-                "RefreshUndone",
-                format!("{images} failed and was undone: {because}"),
-            ),
-            ChangeState::Acting | ChangeState::Undoing => return,
-        };
-        let event = Event {
-            object,
-            uid,
-            warning: change.state != ChangeState::Done,
-            reason,
-            note: &note.chars().take(1_000).collect::<String>(),
-            run: &self.run,
-        };
-        if let Err(error) = self.cluster.tell(&event).await {
-            told("the event", &error);
-        }
     }
 }

@@ -8,6 +8,7 @@
 mod architecture;
 mod bed_charts;
 mod bed_proxy;
+mod chaos;
 mod docs;
 mod outdated_advice;
 mod outdated_automation;

@@ -52,19 +52,19 @@ fn decision<'plan>(plan: &'plan Value, image: &str) -> &'plan str {
         .unwrap_or_else(|| panic!("no image {image} in {plan:#}"))
 }
 
-fn object(tenant: &Tenant<'_>, kind: &str, name: &str) -> Value {
+pub(crate) fn object(tenant: &Tenant<'_>, kind: &str, name: &str) -> Value {
     let output = tenant.kubectl(&["get", kind, name, "-o", "json", "--show-managed-fields"]);
     serde_json::from_str(&output.unwrap().success().unwrap()).unwrap()
 }
 
-fn annotation(tenant: &Tenant<'_>, deployment: &str, key: &str) -> Option<String> {
+pub(crate) fn annotation(tenant: &Tenant<'_>, deployment: &str, key: &str) -> Option<String> {
     object(tenant, "deployment", deployment)["metadata"]["annotations"]
         .get(format!("tracebloc.io/{key}"))
         .and_then(|value| value.as_str().map(str::to_owned))
 }
 
 /// The digests that the running pods of an app report for a container.
-fn running(tenant: &Tenant<'_>, container: &str) -> Vec<String> {
+pub(crate) fn running(tenant: &Tenant<'_>, container: &str) -> Vec<String> {
     let mut digests: Vec<String> = tenant
         .pods()
         .unwrap()

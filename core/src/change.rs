@@ -140,9 +140,9 @@ impl Change {
 }
 
 impl HistoryEntry {
-    /// The key of the entry in the history: sorted by time, unique by the run and the workload.
+    /// The key of the entry in the history: sorted by the time at which the change began, and the same however often it is entered.
     pub fn key(&self) -> String {
-        let time = self.ended.strftime("%Y%m%dT%H%M%S%3f");
+        let time = self.change.at.strftime("%Y%m%dT%H%M%S%3f");
         format!(
             "{time}-{}-{}-{}",
             self.change.id,
@@ -210,13 +210,21 @@ mod tests {
     fn keys_are_those_of_a_config_map_and_sorted_by_time() {
         let early = entry();
         let late = HistoryEntry {
-            ended: "2026-11-21T10:00:01Z".parse().unwrap(),
+            change: Change {
+                at: "2026-11-21T10:00:01Z".parse().unwrap(),
+                ..entry().change
+            },
             ..entry()
         };
+        let again = HistoryEntry {
+            ended: "2026-11-21T11:00:00Z".parse().unwrap(),
+            ..entry()
+        };
+        assert_eq!(early.key(), again.key());
         assert!(early.key() < late.key());
         assert_eq!(
             early.key(),
-            "20261121T100000500-a1-deployment-edge-jobs-manager"
+            "20261121T095900000-a1-deployment-edge-jobs-manager"
         );
         let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         assert!(early.key().chars().all(allowed));

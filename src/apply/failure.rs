@@ -110,7 +110,7 @@ impl Application<'_> {
 
     /// Counts so many failures that the chart's own job gives up.
     async fn give_up(&self, counter: &AttemptCounter) -> Result<u32, ApplyError> {
-        let attempt = counter.limit.max(counter.failed + 1);
+        let attempt = counter.limit.max(counter.failed);
         self.count(counter, attempt).await?;
         Ok(attempt)
     }

@@ -235,6 +235,8 @@ impl Application<'_> {
             self.hand_back(id).await?;
         }
         let change = Change { state, ..change };
+        // Before it is closed: a run that comes after a kill enters it again under the same key, and none is missing.
+        self.enter(id, &change).await;
         let text = change.to_text();
         self.write(
             id,
@@ -242,7 +244,7 @@ impl Application<'_> {
             |edit| edit.annotate(ANNOTATION, &text),
         )
         .await?;
-        self.journal(object, &rollout.uid, id, &change).await;
+        self.tell(object, &rollout.uid, &change).await;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use super::Facts;
 use super::decide::Judged;
 use crate::assess;
+use crate::change::{ANNOTATION, Change, ChangeState};
 use crate::finding::Code;
 use crate::plan::{Decision, Guard, Refusal, Rollout};
 use crate::report::ImageFlag;
@@ -30,6 +31,7 @@ pub(super) fn refusals(
         // What was begun is finished also where the count is full: that is how it comes to an end.
         if rollouts.values().any(|rollout| rollout.finishes.is_none()) {
             refusals.extend(flapping(facts));
+            refusals.extend(undone(facts, rollouts));
         }
     }
     for (id, rollout) in rollouts {
@@ -186,6 +188,35 @@ fn flapping(facts: &Facts<'_>) -> Option<Refusal> {
                 "--clear-flap tries again once the cause is gone".to_owned(),
             ],
         )
+    })
+}
+
+/// The very content that is published failed before, and was undone. Charts without a count of failures have no other guard.
+fn undone(facts: &Facts<'_>, rollouts: &BTreeMap<WorkloadId, Rollout>) -> Option<Refusal> {
+    if facts.wish.clear_flap {
+        return None;
+    }
+    rollouts.iter().find_map(|(id, rollout)| {
+        let last = Change::parse(facts.live(id)?.records.get(ANNOTATION)?)?;
+        let failed = last.containers.iter().find(|then| {
+            rollout
+                .containers
+                .iter()
+                .any(|now| now.container == then.container && now.wanted == then.wanted)
+        })?;
+        (last.state == ChangeState::Undone).then(|| {
+            refusal(
+                Guard::Flapping,
+                id.to_string(),
+                format!(
+                    "{} {} failed at {} and was undone, and nothing else was published since",
+                    failed.image,
+                    failed.wanted.short(),
+                    last.at
+                ),
+                vec!["--clear-flap tries again once the cause is gone".to_owned()],
+            )
+        })
     })
 }
 
