@@ -163,6 +163,7 @@ impl<'a> Application<'a> {
                     | Act::SetImage(rollout)
                     | Act::SetEnvironment(rollout)
                     | Act::Finish(rollout) => self.roll_out(&step.object, rollout).await,
+                    Act::Suspend(suspension) => self.suspend(&suspension.workload).await,
                     Act::Record(record) => self.record(record).await,
                 }
             }

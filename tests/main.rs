@@ -32,6 +32,7 @@ mod outdated_rights;
 mod outdated_scope;
 mod outdated_values;
 mod refresh;
+mod refresh_faults;
 mod registry_credentials;
 mod registry_memory;
 mod registry_requests;

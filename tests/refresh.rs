@@ -10,7 +10,7 @@ use crate::docs::{faults, validator};
 use crate::support::{install, installed, run, tenant};
 
 /// Runs `refresh` as a robot does, with the plan as JSON.
-fn refresh(tenant: &Tenant<'_>, arguments: &[&str]) -> Output {
+pub(crate) fn refresh(tenant: &Tenant<'_>, arguments: &[&str]) -> Output {
     let mut whole = vec!["refresh", "--yes", "--context", "bed", "--output", "json"];
     if !arguments.contains(&"--timeout") {
         whole.extend(["--timeout", "60s"]);
@@ -20,13 +20,13 @@ fn refresh(tenant: &Tenant<'_>, arguments: &[&str]) -> Output {
 }
 
 /// The plan of a run that ended with that exit code.
-fn plan(output: &Output, code: i32) -> Value {
+pub(crate) fn plan(output: &Output, code: i32) -> Value {
     assert_eq!(output.code, Some(code), "{output}");
     serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output}"))
 }
 
 /// The actions of a plan's steps, each with the name of its object.
-fn steps(plan: &Value) -> Vec<(&str, &str, &str)> {
+pub(crate) fn steps(plan: &Value) -> Vec<(&str, &str, &str)> {
     plan["steps"]
         .as_array()
         .into_iter()
@@ -42,7 +42,7 @@ fn steps(plan: &Value) -> Vec<(&str, &str, &str)> {
 }
 
 /// What is decided about an image of a plan.
-fn decision<'plan>(plan: &'plan Value, image: &str) -> &'plan str {
+pub(crate) fn decision<'plan>(plan: &'plan Value, image: &str) -> &'plan str {
     plan["images"]
         .as_array()
         .into_iter()
@@ -87,7 +87,7 @@ pub(crate) fn running(tenant: &Tenant<'_>, container: &str) -> Vec<String> {
 }
 
 /// Every record of the images at what is published, as after the first tick of the chart's own job.
-fn recorded(tenant: &Tenant<'_>) {
+pub(crate) fn recorded(tenant: &Tenant<'_>) {
     plan(&refresh(tenant, &[]), 0);
 }
 
@@ -202,7 +202,7 @@ fn a_moved_tag_is_brought_to_every_workload_that_shares_it() {
 }
 
 /// Moves the tag to content that never becomes ready.
-fn break_tag(tenant: &Tenant<'_>, repository: &str) -> String {
+pub(crate) fn break_tag(tenant: &Tenant<'_>, repository: &str) -> String {
     let bad = Image::new("bad").steering("ready", "false");
     tenant.publish(repository, "prod", &bad).unwrap().digest
 }

@@ -206,6 +206,8 @@ pub enum Act {
     SetEnvironment(Rollout),
     /// Finishes what another run began and did not live to see.
     Finish(Rollout),
+    /// Has a job of the chart start nothing more.
+    Suspend(Suspension),
     /// Writes the annotations in which the chart's own refresh keeps its records.
     Record(Record),
 }
@@ -218,7 +220,7 @@ impl Act {
             | Self::SetImage(rollout)
             | Self::SetEnvironment(rollout)
             | Self::Finish(rollout) => Some(rollout),
-            Self::Record(_) => None,
+            Self::Record(_) | Self::Suspend(_) => None,
         }
     }
 
@@ -229,6 +231,7 @@ impl Act {
             Self::SetImage(_) => "set-image",
             Self::SetEnvironment(_) => "set-environment",
             Self::Finish(_) => "finish",
+            Self::Suspend(_) => "suspend",
             Self::Record(_) => "record",
         }
     }
@@ -261,6 +264,14 @@ pub struct Record {
     pub annotations: BTreeMap<String, String>,
     /// The keys that are taken away.
     pub clears: Vec<String>,
+}
+
+/// A `CronJob` that is suspended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Suspension {
+    /// The job.
+    pub workload: WorkloadId,
 }
 
 /// What becomes of a step that does not come to what it is for.

@@ -1,6 +1,8 @@
 //! One rollout: the change with the intent in one patch, the wait, the look at what the pods run, and the fields handed back.
 
-use tokio::time::sleep;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 use tracebloc_core::assess::{self, Question};
 use tracebloc_core::change::{ANNOTATION, Change, ChangeState, ContainerChange};
 use tracebloc_core::plan::{ObjectRef, Rollout};
@@ -13,7 +15,11 @@ use crate::context::now;
 use crate::gather;
 
 /// How long to wait where it is not known whether a change arrived.
-const RECONNECT: std::time::Duration = std::time::Duration::from_secs(1);
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// How long a controller may take to see a change that asks nothing of it, and how soon to look again.
+const UNOBSERVED: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How often to ask then.
 const RECONNECTS: usize = 30;
@@ -73,7 +79,7 @@ impl Application<'_> {
         };
         let mut attempt = 1;
         loop {
-            let held = self.hold(id).await?;
+            let held = self.observed(id).await?;
             check(&held, rollout)?;
             let mut edit = held.edit();
             let restarts = !rollout.containers.iter().any(ContainerChange::sets);
@@ -98,6 +104,19 @@ impl Application<'_> {
                     });
                 }
             }
+        }
+    }
+
+    /// The workload once its controller has seen it: every annotation that is written makes a new generation of a Deployment, which looks for a
+    /// moment like a rollout.
+    async fn observed(&self, id: &WorkloadId) -> Result<Held, ApplyError> {
+        let began = Instant::now();
+        loop {
+            let held = self.hold(id).await?;
+            if held.live.rollout != RolloutState::Progressing || began.elapsed() > UNOBSERVED {
+                return Ok(held);
+            }
+            sleep(LOOK).await;
         }
     }
 

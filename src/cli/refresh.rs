@@ -33,6 +33,9 @@ pub(crate) struct RefreshArgs {
     /// Try again although rollouts failed again and again
     #[arg(long)]
     pub(crate) clear_flap: bool,
+    /// Go back from the last refresh to what ran before it, and have the chart's own refresh leave it
+    #[arg(long, conflicts_with_all = ["all", "force", "action", "clear_flap"])]
+    pub(crate) rollback: bool,
     /// Act although another tool, such as Argo CD, looks after the release
     #[arg(long)]
     pub(crate) override_managed: bool,
@@ -106,6 +109,7 @@ impl RefreshArgs {
             force: self.force,
             clear_flap: self.clear_flap,
             override_managed: self.override_managed,
+            rollback: self.rollback,
             keep_failed: self.on_failure == FailurePolicy::Keep,
         }
     }

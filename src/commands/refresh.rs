@@ -21,6 +21,9 @@ use crate::ui::Ui;
 /// How soon it is looked again whether a guard has given way.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// Every annotation that is written makes a new generation of a Deployment, and until its controller has seen it that looks like a rollout.
+const UNOBSERVED: Duration = Duration::from_secs(3);
+
 /// A Job that started in the moment that was waited for is waited for too, for so long.
 const AFTER_TICK: Duration = Duration::from_secs(600);
 
@@ -48,7 +51,6 @@ pub(crate) async fn run(
         settled: args.wait_settled.map(|limit| limit.0),
         jobs: args.wait_for_jobs.map(|limit| limit.0),
         began: Instant::now(),
-        dry_run: approval.dry_run,
     };
     // A run that another one left unfinished comes first, and what is behind after it is a plan of its own.
     let mut done: Vec<Step> = Vec::new();
@@ -120,13 +122,17 @@ struct Patience {
     settled: Option<Duration>,
     jobs: Option<Duration>,
     began: Instant,
-    dry_run: bool,
 }
 
 impl Patience {
+    /// True if the user is ready to wait.
+    fn is_long(&self) -> bool {
+        self.settled.is_some() || self.jobs.is_some()
+    }
+
     /// True if every guard that says no may still give way.
     fn lasts(&mut self, plan: &Plan) -> bool {
-        if plan.refusals.is_empty() || self.dry_run {
+        if plan.refusals.is_empty() {
             return false;
         }
         if plan
@@ -139,7 +145,7 @@ impl Patience {
         let waited = self.began.elapsed();
         let lasts = |limit: Option<Duration>| limit.is_some_and(|limit| waited < limit);
         plan.refusals.iter().all(|refusal| match refusal.guard {
-            Guard::Unsettled => lasts(self.settled),
+            Guard::Unsettled => lasts(Some(self.settled.unwrap_or_default().max(UNOBSERVED))),
             Guard::JobRunning | Guard::TickNear => lasts(self.jobs),
             guard => guard.may_pass(),
         })
@@ -175,7 +181,7 @@ async fn make(
         if !patience.lasts(&plan) {
             return Ok(Some(plan));
         }
-        if !std::mem::replace(&mut told, true) {
+        if patience.is_long() && !std::mem::replace(&mut told, true) {
             for refusal in &plan.refusals {
                 ui.note(&format!(
                     "waiting: {}: {}",
@@ -183,7 +189,7 @@ async fn make(
                 ));
             }
         }
-        sleep(LOOK).await;
+        sleep(if patience.is_long() { LOOK } else { LOOK / 4 }).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! The plan of `refresh`: running content is brought to what is published, in the way that the chart's generation does it itself (DOMAIN §4), and
 //! nothing that its own job would not understand is left behind.
 
+mod back;
 mod changes;
 mod decide;
 mod guards;
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Decision, Plan, Refusal, Rollout};
 use crate::advice::Advisor;
 use crate::assess::{self, Question};
-use crate::change::{ANNOTATION, Change};
+use crate::change::{ANNOTATION, Change, ROLLBACK};
 use crate::finding::Finding;
 use crate::nearest::nearest;
 use crate::profile::{Kinship, Profile};
@@ -42,6 +43,8 @@ pub struct RefreshWish {
     pub clear_flap: bool,
     /// `--override-managed`: act although another tool looks after the release.
     pub override_managed: bool,
+    /// `--rollback`: go back from the last refresh.
+    pub rollback: bool,
     /// `--on-failure`: leave what failed as it is.
     pub keep_failed: bool,
 }
@@ -131,26 +134,26 @@ pub fn refresh(
     };
     facts.check_names()?;
     let open = facts.open_changes();
-    let (mut judged, mut warnings) = if open.is_empty() {
-        facts.judge()
-    } else {
-        (Vec::new(), Vec::new())
-    };
-    let rollouts = if open.is_empty() {
-        facts.rollouts(&mut judged, &mut warnings)
-    } else {
+    let mut warnings = Vec::new();
+    let (judged, rollouts) = if !open.is_empty() {
         warnings.push(
             "an earlier run did not end: it is finished first, and what is behind after it takes another one"
                 .to_owned(),
         );
-        open
+        (Vec::new(), open)
+    } else if wish.rollback {
+        facts.back(&mut warnings)
+    } else {
+        let mut judged = facts.judge(&mut warnings);
+        let rollouts = facts.rollouts(&mut judged, &mut warnings);
+        (judged, rollouts)
     };
     let refusals = facts.refusals(&judged, &rollouts);
     let steps = facts.steps(&judged, rollouts, &mut warnings);
     Ok(Plan {
         api_version: API_VERSION.to_owned(),
         kind: "Plan".to_owned(),
-        command: "refresh".to_owned(),
+        command: if wish.rollback { ROLLBACK } else { "refresh" }.to_owned(),
         context: outdated.context.clone(),
         release: observed.newest.id.clone(),
         images: judged.into_iter().map(|judged| judged.plan).collect(),

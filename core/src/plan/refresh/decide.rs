@@ -1,5 +1,7 @@
 //! What is done about each image, and why.
 
+use std::collections::BTreeSet;
+
 use super::{Facts, WishedAction};
 use crate::image::Digest;
 use crate::plan::{Decision, ImagePlan};
@@ -23,9 +25,8 @@ pub(super) struct Judged<'facts> {
 
 impl<'facts> Facts<'facts> {
     /// Decides about every image of the release.
-    pub(super) fn judge(&self) -> (Vec<Judged<'facts>>, Vec<String>) {
+    pub(super) fn judge(&self, warnings: &mut Vec<String>) -> Vec<Judged<'facts>> {
         let mut judged = Vec::new();
-        let mut warnings = Vec::new();
         for (index, image) in self.report.images.iter().enumerate() {
             let image = self.judge_one(index, image);
             if image.plan.decision == Decision::Unknown {
@@ -33,7 +34,7 @@ impl<'facts> Facts<'facts> {
             }
             judged.push(image);
         }
-        (judged, warnings)
+        judged
     }
 
     fn judge_one(&self, index: usize, image: &ImageReport) -> Judged<'facts> {
@@ -43,12 +44,6 @@ impl<'facts> Facts<'facts> {
             .filter(|known| self.is_ours && self.main.is_some() && known.is_recorded(version))
             .and_then(|known| known.record.clone());
         let is_behind = matches!(image.state, ImageState::Behind | ImageState::Rolling);
-        let running: std::collections::BTreeSet<&Digest> = image
-            .digest
-            .running
-            .iter()
-            .map(|running| &running.digest)
-            .collect();
         let (decision, reason, to_record) = self.decide(image, known, record.is_some(), is_behind);
         Judged {
             index,
@@ -62,7 +57,7 @@ impl<'facts> Facts<'facts> {
                 reason,
                 published: image.digest.published.clone(),
                 recorded: image.digest.recorded.clone(),
-                running: running.into_iter().cloned().collect(),
+                running: running(image),
             },
             is_behind,
             record,
@@ -70,7 +65,7 @@ impl<'facts> Facts<'facts> {
         }
     }
 
-    fn known(&self, image: &ImageReport) -> Option<&'facts ProfileImage> {
+    pub(super) fn known(&self, image: &ImageReport) -> Option<&'facts ProfileImage> {
         self.profile
             .images
             .iter()
@@ -224,6 +219,17 @@ fn former_of(image: &ImageReport) -> Option<Digest> {
         return image.digest.carried.clone();
     }
     former(image.digest.running.iter())
+}
+
+/// What pods run of an image, each content once.
+pub(super) fn running(image: &ImageReport) -> Vec<Digest> {
+    let running: BTreeSet<&Digest> = image
+        .digest
+        .running
+        .iter()
+        .map(|running| &running.digest)
+        .collect();
+    running.into_iter().cloned().collect()
 }
 
 /// The content that most pods run and that is not what is published; none that could not be pulled by its digest.

@@ -1,13 +1,13 @@
 //! Every reason to say no to a refresh, each with its way out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
 use super::Facts;
 use super::decide::Judged;
 use crate::assess;
-use crate::change::{ANNOTATION, Change, ChangeState};
+use crate::change::{ANNOTATION, Change, ChangeState, ContainerChange, ROLLBACK};
 use crate::finding::Code;
 use crate::plan::{Decision, Guard, Refusal, Rollout};
 use crate::report::ImageFlag;
@@ -30,13 +30,15 @@ pub(super) fn refusals(
         refusals.extend(tick(facts));
         // What was begun is finished also where the count is full: that is how it comes to an end.
         if rollouts.values().any(|rollout| rollout.finishes.is_none()) {
-            refusals.extend(flapping(facts));
-            refusals.extend(undone(facts, rollouts));
+            if !facts.wish.rollback {
+                refusals.extend(undone(facts, rollouts).or_else(|| flapping(facts)));
+            }
         }
     }
     for (id, rollout) in rollouts {
         refusals.extend(workload(facts, id, rollout));
     }
+    refusals.extend(recorded(facts, judged, rollouts));
     for image in judged
         .iter()
         .filter(|image| image.plan.decision == Decision::Move)
@@ -198,21 +200,33 @@ fn undone(facts: &Facts<'_>, rollouts: &BTreeMap<WorkloadId, Rollout>) -> Option
     }
     rollouts.iter().find_map(|(id, rollout)| {
         let last = Change::parse(facts.live(id)?.records.get(ANNOTATION)?)?;
-        let failed = last.containers.iter().find(|then| {
-            rollout
+        let went_back = last.command == ROLLBACK;
+        let left = |then: &ContainerChange| match (went_back, last.state) {
+            (true, ChangeState::Done) => then.former.clone(),
+            (false, ChangeState::Undone) => Some(then.wanted.clone()),
+            (true | false, _) => None,
+        };
+        let (then, content) = last.containers.iter().find_map(|then| {
+            let left = left(then)?;
+            let comes_again = rollout
                 .containers
                 .iter()
-                .any(|now| now.container == then.container && now.wanted == then.wanted)
+                .any(|now| now.container == then.container && now.wanted == left);
+            comes_again.then_some((then, left))
         })?;
-        (last.state == ChangeState::Undone).then(|| {
+        let what = if went_back {
+            format!("was gone back from at {}", last.at)
+        } else {
+            format!("failed at {} and was undone", last.at)
+        };
+        Some({
             refusal(
                 Guard::Flapping,
                 id.to_string(),
                 format!(
-                    "{} {} failed at {} and was undone, and nothing else was published since",
-                    failed.image,
-                    failed.wanted.short(),
-                    last.at
+                    "{} {} {what}, and nothing else was published since",
+                    then.image,
+                    content.short(),
                 ),
                 vec!["--clear-flap tries again once the cause is gone".to_owned()],
             )
@@ -254,15 +268,9 @@ fn workload(facts: &Facts<'_>, id: &WorkloadId, rollout: &Rollout) -> Vec<Refusa
             "its update strategy is OnDelete: its pods are replaced only as somebody deletes them",
             vec![facts.advisor.pods(&id.namespace)],
         )),
-        RolloutState::Progressing if rollout.finishes.is_none() => refusals.push(refusal(
-            Guard::Unsettled,
-            id.to_string(),
-            unsettled(live),
-            vec![
-                facts.advisor.describe(id),
-                "--wait-settled 10m waits for it".to_owned(),
-            ],
-        )),
+        RolloutState::Progressing if rollout.finishes.is_none() => {
+            refusals.push(not_settled(facts, live));
+        }
         RolloutState::Progressing | RolloutState::Settled | RolloutState::None => {}
     }
     for change in &rollout.containers {
@@ -279,6 +287,41 @@ fn workload(facts: &Facts<'_>, id: &WorkloadId, rollout: &Rollout) -> Vec<Refusa
         }
     }
     refusals
+}
+
+/// A record says that all is done: it is written only where whatever runs the image has settled.
+fn recorded(
+    facts: &Facts<'_>,
+    judged: &[Judged<'_>],
+    rollouts: &BTreeMap<WorkloadId, Rollout>,
+) -> Vec<Refusal> {
+    let written = judged.iter().filter(|image| {
+        image.record.is_some() && matches!(image.plan.decision, Decision::Move | Decision::Record)
+    });
+    let users: BTreeSet<&WorkloadId> = written
+        .flat_map(|image| &facts.image_report(image).references)
+        .map(|reference| &reference.workload.workload)
+        .filter(|id| facts.is_selected(id) && !rollouts.contains_key(*id))
+        .collect();
+    users
+        .into_iter()
+        .filter_map(|id| facts.live(id))
+        .filter(|live| live.rollout == RolloutState::Progressing)
+        .map(|live| not_settled(facts, live))
+        .collect()
+}
+
+fn not_settled(facts: &Facts<'_>, live: &LiveWorkload) -> Refusal {
+    let id = &live.workload.id;
+    refusal(
+        Guard::Unsettled,
+        id.to_string(),
+        unsettled(live),
+        vec![
+            facts.advisor.describe(id),
+            "--wait-settled 10m waits for it".to_owned(),
+        ],
+    )
 }
 
 fn unsettled(live: &LiveWorkload) -> String {

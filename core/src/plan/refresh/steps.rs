@@ -8,6 +8,7 @@ use crate::assess;
 use crate::change::ContainerChange;
 use crate::plan::{
     Act, AttemptCounter, Decision, ObjectRef, OnFailure, Record, Rollout, Step, StepState,
+    Suspension,
 };
 use crate::time::counted;
 use crate::workload::{LiveWorkload, WorkloadId};
@@ -22,6 +23,9 @@ impl Facts<'_> {
     ) -> Vec<Step> {
         let mut steps = Vec::new();
         steps.extend(self.clear_flap());
+        if self.wish.rollback && rollouts.values().any(|rollout| rollout.finishes.is_none()) {
+            steps.extend(self.stop_refresh());
+        }
         let only_recorded: Vec<&Judged<'_>> = judged
             .iter()
             .filter(|image| image.plan.decision == Decision::Record)
@@ -40,6 +44,8 @@ impl Facts<'_> {
         let mut waiting: Vec<&Judged<'_>> = judged
             .iter()
             .filter(|image| image.plan.decision == Decision::Move && image.record.is_some())
+            // Where a workload is left out that runs other content, a record would lie.
+            .filter(|image| self.moves_all(image))
             .collect();
         for id in self.order() {
             let Some(rollout) = rollouts.remove(id) else {
@@ -54,7 +60,7 @@ impl Facts<'_> {
                         .any(|change| change.image == image.plan.name)
                 })
             });
-            steps.extend(self.record(&complete, true));
+            steps.extend(self.record(&complete, !self.wish.rollback));
             waiting = rest;
         }
         steps
@@ -106,6 +112,43 @@ impl Facts<'_> {
             let summary = format!("take away {}", clears.join(", "));
             let id = "clear-flap".to_owned();
             write(main, id, summary, BTreeMap::new(), clears)
+        })
+    }
+
+    /// What keeps the chart's own job from bringing forward again what is gone back from: a full count of failures, where the version counts
+    /// them, or else its suspension (DESIGN §7 "Undo").
+    fn stop_refresh(&self) -> Option<Step> {
+        let main = self.main.filter(|_| self.is_ours)?;
+        let refresh = &self.profile.automation.image_refresh;
+        let flap = &refresh.flap;
+        if assess::is_since(self.release, &flap.since) {
+            let limit = assess::limit(self.release, &flap.limit_value, flap.limit);
+            let count = limit.max(self.count(&flap.attempts)).to_string();
+            let annotations = BTreeMap::from([
+                (flap.attempts.clone(), count),
+                (flap.detected.clone(), "true".to_owned()),
+            ]);
+            return Some(write(
+                main,
+                "stop-refresh".to_owned(),
+                "have the chart's own refresh leave it, until --clear-flap".to_owned(),
+                annotations,
+                Vec::new(),
+            ));
+        }
+        let job = guards::cron_job(self, &refresh.job.cron_job)
+            .filter(|live| live.cron.as_ref().is_some_and(|cron| !cron.suspended))?;
+        let id = &job.workload.id;
+        Some(Step {
+            id: "stop-refresh".to_owned(),
+            object: ObjectRef::from(id),
+            summary: "suspend the chart's own refresh, which would do the same again".to_owned(),
+            destructive: false,
+            undo: Some(self.advisor.unsuspend(id)),
+            state: StepState::Pending,
+            act: Act::Suspend(Suspension {
+                workload: id.clone(),
+            }),
         })
     }
 
