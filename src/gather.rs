@@ -96,6 +96,9 @@ pub(crate) async fn gather(
     };
     let deadline = context.time_limit.map(|limit| Instant::now() + limit);
     let cluster = Cluster::connect(context, deadline).map_err(failed("the cluster".to_owned()))?;
+    // The system's certificate authorities are read and parsed while the API server thinks.
+    let roots = request.roots.clone();
+    let http = tokio::task::spawn_blocking(move || HttpClient::new(roots, deadline));
     let (found, (version, uid)) = join(
         scope::find(context, &cluster, &request.scope),
         join(cluster.version(), cluster.uid()),
@@ -124,7 +127,10 @@ pub(crate) async fn gather(
         evidence(uid, "namespace kube-system"),
         releases,
     );
-    let http = HttpClient::new(request.roots.clone(), deadline)?;
+    let http = match http.await {
+        Ok(outcome) => outcome?,
+        Err(_abandoned) => HttpClient::new(request.roots.clone(), deadline)?,
+    };
     let cache = context
         .cache
         .as_deref()

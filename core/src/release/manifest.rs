@@ -201,7 +201,7 @@ pub(super) fn parse(manifest: &str, release_namespace: &Namespace) -> Contents {
 }
 
 fn claim(document: &str, release_namespace: &Namespace) -> Option<DeclaredClaim> {
-    let document: ClaimDocument = yaml::from_slice(document.as_bytes()).ok()?;
+    let document: ClaimDocument = yaml::from_document(document).ok()?;
     let Metadata { name, namespace } = document.metadata.names;
     let policy = document.metadata.annotations.and_then(|notes| notes.policy);
     Some(DeclaredClaim {
@@ -226,7 +226,7 @@ fn namespace_of(written: Option<&str>, release_namespace: &Namespace) -> Option<
 }
 
 fn read(document: &str, kind: WorkloadKind, release_namespace: &Namespace) -> Option<Workload> {
-    let document: Document = yaml::from_slice(document.as_bytes()).ok()?;
+    let document: Document = yaml::from_document(document).ok()?;
     if document.kind != kind.as_str() {
         return None;
     }
