@@ -209,7 +209,12 @@ fn unanswered(snapshot: &Snapshot) -> Vec<Finding> {
             Finding::new(
                 Code::ClusterUnanswered,
                 Subject::default(),
-                format!("{}: {}", gap.asked, gap.message),
+                // A refusal names what was asked for.
+                if gap.message.contains(&gap.asked) {
+                    gap.message.clone()
+                } else {
+                    format!("{}: {}", gap.asked, gap.message)
+                },
             )
         })
         .collect()

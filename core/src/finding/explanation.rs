@@ -369,7 +369,7 @@ impl Code {
                 rests_on: "A request to the API server that failed or was refused.",
                 cause: "The credentials lack a right, or the server did not answer in time.",
                 consequence: "What rests on that answer is unknown; the rest is answered.",
-                next_step: "Ask for the right that the message names (verb and resource), or give more time with `--request-timeout`, and ask again.",
+                next_step: "Ask for the right that the message names (verb and resource; `--print-rbac` prints all that the command needs), or give more time with `--request-timeout`, and ask again.",
             },
         }
     }

@@ -10,11 +10,17 @@ use tracebloc_core::time::counted;
 use super::title;
 use crate::render::grid::{Cell, Grid};
 use crate::render::rows;
-use crate::render::text::{harmless, image_state};
+use crate::render::text::{cut_middle, harmless, image_state};
 use crate::render::{Detail, Look};
 
 /// So many digits of a digest tell it from the others of a release.
 const DIGITS: usize = 8;
+
+/// From so many columns on a terminal has room for names of any length.
+const ROOMY: usize = 100;
+
+/// The most columns of a name on a narrower one: both its ends tell it, and the note has room to be broken.
+const LONGEST_NAME: usize = 22;
 
 /// What stands for a digest that there is not.
 const NONE: &str = "-";
@@ -40,6 +46,10 @@ pub(super) fn brief(text: &str) -> String {
 
 fn short(text: &mut String, images: &[ImageReport], look: &Look) {
     let titles = ["IMAGE", "PUBLISHED", "RECORDED", "SPEC", "RUNNING", "STATE"];
+    let longest = look
+        .width
+        .filter(|width| *width < ROOMY)
+        .map_or(usize::MAX, |_| LONGEST_NAME);
     let mut grid = Grid::titled(&titles, look.styles.faint);
     for image in images {
         let digest = &image.digest;
@@ -59,7 +69,7 @@ fn short(text: &mut String, images: &[ImageReport], look: &Look) {
         let mut state = vec![image_state(image.state).to_owned()];
         state.extend(rows::image_notes(image));
         grid.row([
-            Cell::from(name(image)),
+            Cell::from(cut_middle(&name(image), longest)),
             Cell::from(one(digest.published.as_ref())),
             Cell::from(one(digest.recorded.as_ref())),
             Cell::from(spec(image)),

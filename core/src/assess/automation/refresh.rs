@@ -70,10 +70,7 @@ fn running(
             detail,
             advice,
         )
-    } else if let Some(mirror) = mirror(release, refresh) {
-        let detail = format!(
-            "does nothing, because images come from the mirror {mirror}: pods must be restarted by hand"
-        );
+    } else if let Some(detail) = inert(case, release, refresh, main) {
         verdict(
             AutomationState::Inert,
             Code::RefreshInert,
@@ -115,7 +112,9 @@ fn running(
                 verdict
             }
             Pace::Keeps if never_worked(case, present, main) => {
-                let detail = "ends well and has never recorded a digest, so it has never done its work; charts before 1.9.28 could not reach the API server".to_owned();
+                let detail =
+                    "ends well and has never recorded a digest, so it has never done its work"
+                        .to_owned();
                 let advice = vec![case.advisor.describe(present.id)];
                 verdict(
                     AutomationState::Stalled,
@@ -196,6 +195,24 @@ fn guards(refresh: &ImageRefresh, main: Option<&LiveWorkload>) -> Vec<String> {
     .into_iter()
     .filter_map(|key| Some(format!("{key}={}", record(main, key)?)))
     .collect()
+}
+
+/// Why the job does nothing, and what is left to bring new content.
+fn inert(
+    case: &Case<'_>,
+    release: &Release,
+    refresh: &ImageRefresh,
+    main: Option<&LiveWorkload>,
+) -> Option<String> {
+    let mirror = mirror(release, refresh)?;
+    let left = if restarts_pull(case, release, main) {
+        ": pods must be restarted by hand"
+    } else {
+        "; restarts do not pull either, so nothing brings new content"
+    };
+    Some(format!(
+        "does nothing, because images come from the mirror {mirror}{left}"
+    ))
 }
 
 /// The mirror that makes the job do nothing.
