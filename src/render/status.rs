@@ -2,6 +2,7 @@
 
 mod images;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anstyle::Style;
@@ -346,12 +347,15 @@ fn findings(text: &mut String, report: &StatusReport, look: &Look, program: &str
     }
     title(text, "Findings", look);
     let mut advised: Vec<&[String]> = Vec::new();
+    let mut explained = BTreeSet::new();
     for told in fold(&report.findings) {
         let finding = told.finding;
         one(text, &told, look);
         if finding.advice.is_empty() {
             // What the word means is the next thing to ask where nothing need be done.
-            line!(text, "    $ {program} explain {}", finding.code);
+            if explained.insert(finding.code) {
+                line!(text, "    $ {program} explain {}", finding.code);
+            }
         } else if advised.contains(&finding.advice.as_slice()) {
             let faint = look.styles.faint;
             line!(text, "    {faint}the same as above{faint:#}");
