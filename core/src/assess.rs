@@ -30,6 +30,7 @@ use crate::snapshot::{
 };
 use crate::version::Constraint;
 
+pub use automation::wanted_access;
 pub use chart::wanted_details;
 pub use digest::{
     PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_sources, wanted_tag_lists,
@@ -203,6 +204,12 @@ fn unanswered(snapshot: &Snapshot) -> Vec<Finding> {
         .iter()
         .map(|unlisted| &unlisted.gap)
         .chain(snapshot.storage.iter().flat_map(StorageFacts::gaps))
+        .chain(
+            snapshot
+                .access
+                .iter()
+                .filter_map(|access| access.there.gap()),
+        )
         .collect();
     gaps.into_iter()
         .map(|gap| {
