@@ -127,6 +127,22 @@ fn about(finding: &Finding) -> String {
         .map_or_else(String::new, |release| format!("{release}: "))
 }
 
+/// The finding that says best what its lines are for, of those with the same: for an upgrade how far the chart is behind, for a look at something
+/// else in its place what keeps from it.
+fn title<'a>(report: &'a OutdatedReport, finding: &'a Finding) -> &'a Finding {
+    let upgrades = |line: &String| line.starts_with("helm upgrade ");
+    let best = if finding.advice.iter().any(upgrades) {
+        Code::ChartBehind
+    } else {
+        Code::UpgradeBlocked
+    };
+    report
+        .findings
+        .iter()
+        .find(|other| other.code == best && other.advice == finding.advice)
+        .unwrap_or(finding)
+}
+
 /// What to type next, each line once, under what it is for.
 fn next(text: &mut String, report: &OutdatedReport, look: &Look) {
     let mut told: Vec<&str> = Vec::new();
@@ -144,7 +160,17 @@ fn next(text: &mut String, report: &OutdatedReport, look: &Look) {
         if told.is_empty() {
             line!(text, "\n{header}Next{header:#}");
         }
-        let comment = format!("  # {}{}", about(finding), harmless(&finding.message));
+        let only_tries = new.iter().any(|line| line.contains(" --dry-run="));
+        let comment = format!(
+            "  # {}{}{}",
+            about(finding),
+            harmless(&title(report, finding).message),
+            if only_tries {
+                "; this line only tries the upgrade, see upgrade-blocked"
+            } else {
+                ""
+            }
+        );
         for line in wrap(&comment, look.width, "  #   ") {
             line!(text, "{faint}{line}{faint:#}");
         }

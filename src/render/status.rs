@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use tracebloc_core::claim::ReclaimPolicy;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::report::{
-    AutomationState, ChangeKind, ChangeReport, ClaimReport, JobReport, PinKind, StatusReport,
-    TagSource, WorkloadReport, WorkloadState,
+    AutomationState, ChangeKind, ChangeReport, ChartState, ClaimReport, JobReport, PinKind,
+    StatusReport, TagSource, WorkloadReport, WorkloadState,
 };
 use tracebloc_core::time::{age, counted};
 
@@ -88,6 +88,7 @@ fn chart(text: &mut String, report: &StatusReport, look: &Look) {
     title(text, "Chart", look);
     let latest = match &chart.latest {
         Some(latest) => format!("{latest} is the newest that fits"),
+        None if chart.state == ChartState::Replaced => "no longer published".to_owned(),
         None => "the newest is not known".to_owned(),
     };
     let mut notes = vec![latest];
