@@ -1,8 +1,8 @@
 //! The screen of `status`: one release, section by section.
 
+mod findings;
 mod images;
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anstyle::Style;
@@ -15,7 +15,6 @@ use tracebloc_core::report::{
 };
 use tracebloc_core::time::{age, counted};
 
-use super::fold::{Told, fold};
 use super::grid::{Cell, Grid};
 use super::outdated::verdict;
 use super::rows;
@@ -36,7 +35,7 @@ pub(crate) fn screen(report: &StatusReport, look: &Look, program: &str) -> Strin
     automation(&mut text, report, look);
     storage(&mut text, &report.release.storage, look);
     changes(&mut text, report, look);
-    findings(&mut text, report, look, program);
+    findings::section(&mut text, &report.findings, look, program);
     text
 }
 
@@ -339,53 +338,6 @@ fn told(change: &ChangeReport) -> String {
     parts.extend(change.description.clone());
     parts.extend(change.unknown.iter().map(|unknown| unknown.message.clone()));
     parts.join("  ")
-}
-
-/// Every finding with what to type next.
-fn findings(text: &mut String, report: &StatusReport, look: &Look, program: &str) {
-    if report.findings.is_empty() {
-        return;
-    }
-    title(text, "Findings", look);
-    let mut advised: Vec<&[String]> = Vec::new();
-    let mut explained = BTreeSet::new();
-    for told in fold(&report.findings) {
-        let finding = told.finding;
-        one(text, &told, look);
-        if finding.advice.is_empty() {
-            // What the word means is the next thing to ask where nothing need be done.
-            if explained.insert(finding.code) {
-                line!(text, "    $ {program} explain {}", finding.code);
-            }
-        } else if advised.contains(&finding.advice.as_slice()) {
-            let faint = look.styles.faint;
-            line!(text, "    {faint}the same as above{faint:#}");
-        } else {
-            advised.push(&finding.advice);
-            // Never broken: it is there to be copied.
-            for advice in &finding.advice {
-                line!(text, "    $ {}", harmless(advice));
-            }
-        }
-    }
-}
-
-fn one(text: &mut String, told: &Told<'_>, look: &Look) {
-    let finding = told.finding;
-    let (word, style) = (finding.severity.as_str(), look.styles.of(finding.severity));
-    let whole = format!("  {word} {} ({})", told.message(), finding.code);
-    for (number, line) in wrap(&whole, look.width, "    ").into_iter().enumerate() {
-        match line.trim_start().strip_prefix(word).filter(|_| number == 0) {
-            Some(rest) => line!(text, "  {style}{word}{style:#}{rest}"),
-            None => line!(text, "{line}"),
-        }
-    }
-    let faint = look.styles.faint;
-    if look.detail == Detail::Wide {
-        for fact in &finding.evidence {
-            line!(text, "    {faint}{}{faint:#}", harmless(fact));
-        }
-    }
 }
 
 /// What is behind or unknown, in numbers: first, since a small terminal shows the first lines only.
