@@ -8,6 +8,7 @@ macro_rules! line {
 }
 
 pub(crate) mod explain;
+mod fold;
 mod grid;
 mod itself;
 mod layout;

@@ -143,7 +143,7 @@ impl Victim {
     /// Lets a run end that nobody kills, until there is nothing more to do or the guard says that it was tried often enough.
     fn settle(&self, told: &str) {
         let mut outputs = Vec::new();
-        let plain = [
+        let once = [
             "refresh",
             "--yes",
             "--context",
@@ -154,8 +154,8 @@ impl Victim {
             "5s",
         ];
         // The killed run may not have come to take the marks of the one before away.
-        let again = [&plain[..], &["--clear-flap"]].concat();
-        for arguments in [&again[..], &plain, &plain, &plain] {
+        let again = [&once[..], &["--clear-flap"]].concat();
+        for arguments in [&again[..], &once, &once, &once] {
             let output = run(&self.tenant, arguments);
             let plan: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
             let is_idle = output.code == Some(0) && plan["steps"] == serde_json::json!([]);

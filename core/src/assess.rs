@@ -30,6 +30,7 @@ use crate::snapshot::{
 };
 use crate::version::Constraint;
 
+pub use automation::wanted_access;
 pub(crate) use automation::{is_since, limit};
 pub use chart::wanted_details;
 pub use digest::{
@@ -204,13 +205,24 @@ fn unanswered(snapshot: &Snapshot) -> Vec<Finding> {
         .iter()
         .map(|unlisted| &unlisted.gap)
         .chain(snapshot.storage.iter().flat_map(StorageFacts::gaps))
+        .chain(
+            snapshot
+                .access
+                .iter()
+                .filter_map(|access| access.there.gap()),
+        )
         .collect();
     gaps.into_iter()
         .map(|gap| {
             Finding::new(
                 Code::ClusterUnanswered,
                 Subject::default(),
-                format!("{}: {}", gap.asked, gap.message),
+                // A refusal names what was asked for.
+                if gap.message.contains(&gap.asked) {
+                    gap.message.clone()
+                } else {
+                    format!("{}: {}", gap.asked, gap.message)
+                },
             )
         })
         .collect()

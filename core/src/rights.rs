@@ -109,12 +109,20 @@ pub fn needed(question: &Question, profile: &Profile, records: Records) -> Vec<R
             without: "how the chart's own jobs went",
         });
         rights.push(Right {
+            place: Place::Workloads,
+            group: "rbac.authorization.k8s.io",
+            resources: vec!["roles".to_owned(), "rolebindings".to_owned()],
+            verbs: &["get"],
+            name: None,
+            without: "whether a run of the chart's own jobs that failed lacked rights; asked only after one",
+        });
+        rights.push(Right {
             place: Place::Cluster,
             group: "rbac.authorization.k8s.io",
             resources: vec!["clusterroles".to_owned(), "clusterrolebindings".to_owned()],
-            verbs: &["list"],
+            verbs: &["get", "list"],
             name: None,
-            without: "whether a failed upgrade took the rights of the chart's own job; asked only after one",
+            without: "whether a failed upgrade or run lacked rights of the chart's own jobs; asked only after one",
         });
     }
     if question.storage {

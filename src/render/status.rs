@@ -1,5 +1,6 @@
 //! The screen of `status`: one release, section by section.
 
+mod findings;
 mod images;
 
 use std::fmt::Write as _;
@@ -7,11 +8,10 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use jiff::Timestamp;
 use tracebloc_core::claim::ReclaimPolicy;
-use tracebloc_core::finding::Finding;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::report::{
-    AutomationState, ChangeKind, ChangeReport, ClaimReport, JobReport, PinKind, StatusReport,
-    TagSource, WorkloadReport, WorkloadState,
+    AutomationState, ChangeKind, ChangeReport, ChartState, ClaimReport, JobReport, PinKind,
+    StatusReport, TagSource, WorkloadReport, WorkloadState,
 };
 use tracebloc_core::time::{age, counted};
 
@@ -35,7 +35,7 @@ pub(crate) fn screen(report: &StatusReport, look: &Look, program: &str) -> Strin
     automation(&mut text, report, look);
     storage(&mut text, &report.release.storage, look);
     changes(&mut text, report, look);
-    findings(&mut text, report, look, program);
+    findings::section(&mut text, &report.findings, look, program);
     text
 }
 
@@ -87,6 +87,7 @@ fn chart(text: &mut String, report: &StatusReport, look: &Look) {
     title(text, "Chart", look);
     let latest = match &chart.latest {
         Some(latest) => format!("{latest} is the newest that fits"),
+        None if chart.state == ChartState::Replaced => "no longer published".to_owned(),
         None => "the newest is not known".to_owned(),
     };
     let mut notes = vec![latest];
@@ -212,12 +213,32 @@ fn automation(text: &mut String, report: &StatusReport, look: &Look) {
         ("chart upgrade", &automation.auto_upgrade),
         ("image refresh", &automation.image_refresh),
     ] {
-        grid.row(job_row(name, job, report.checked_at, look));
+        let detail = job_detail(job, report, look);
+        grid.row(job_row(name, job, &detail, report.checked_at, look));
     }
     grid.write(text, look.width);
 }
 
-fn job_row(name: &str, job: &JobReport, now: Timestamp, look: &Look) -> [Cell; 5] {
+/// When a job runs, and what else is to be said of it, unless a finding says it.
+fn job_detail(job: &JobReport, report: &StatusReport, look: &Look) -> String {
+    let is_told = |detail: &str| {
+        let mut findings = report.findings.iter();
+        look.detail == Detail::Short && findings.any(|finding| finding.message.contains(detail))
+    };
+    let schedule = job.schedule.as_ref();
+    let detail = job.detail.as_ref().filter(|detail| !is_told(detail));
+    let since = job
+        .since
+        .map(|since| format!("since {}", ago(report.checked_at, since)));
+    let parts = [
+        schedule.map(|schedule| format!("at {schedule}")),
+        detail.cloned(),
+        since,
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn job_row(name: &str, job: &JobReport, detail: &str, now: Timestamp, look: &Look) -> [Cell; 5] {
     let styles = look.styles;
     let (word, style) = match job.state {
         AutomationState::Ok => ("ok", styles.good),
@@ -231,25 +252,6 @@ fn job_row(name: &str, job: &JobReport, now: Timestamp, look: &Look) -> [Cell; 5
         AutomationState::Unknown => ("unknown", styles.warning),
     };
     let never = || "-".to_owned();
-    // What is wrong with a job is a finding, in more words.
-    let is_told = match job.state {
-        AutomationState::Stalled
-        | AutomationState::Flapping
-        | AutomationState::Wedged
-        | AutomationState::LockedOut => look.detail == Detail::Short,
-        AutomationState::Ok
-        | AutomationState::Suspended
-        | AutomationState::Inert
-        | AutomationState::Absent
-        | AutomationState::Unknown => false,
-    };
-    let mut detail: Vec<String> = job.detail.iter().filter(|_| !is_told).cloned().collect();
-    if let Some(since) = job.since {
-        detail.push(format!("since {}", ago(now, since)));
-    }
-    if let Some(schedule) = &job.schedule {
-        detail.push(format!("at {schedule}"));
-    }
     [
         Cell::from(name),
         Cell::new(word, style),
@@ -258,7 +260,7 @@ fn job_row(name: &str, job: &JobReport, now: Timestamp, look: &Look) -> [Cell; 5
             job.next_run
                 .map_or_else(never, |at| format!("in {}", age(at.duration_since(now)))),
         ),
-        Cell::from(detail.join(", ")),
+        Cell::from(detail),
     ]
 }
 
@@ -304,68 +306,38 @@ fn changes(text: &mut String, report: &StatusReport, look: &Look) {
     let mut grid = Grid::default();
     for change in &report.changes {
         let when = match change.at {
-            Some(at) if look.detail == Detail::Wide => at.to_string(),
+            Some(at) if look.detail == Detail::Wide => at.strftime("%FT%TZ").to_string(),
             Some(at) => ago(report.checked_at, at),
             None => "-".to_owned(),
         };
-        grid.row([Cell::from(when), Cell::from(told(change))]);
+        grid.row([
+            Cell::from(when),
+            Cell::from(what(change)),
+            Cell::from(told(change)),
+        ]);
     }
     grid.write(text, look.width);
 }
 
-fn told(change: &ChangeReport) -> String {
-    let mut parts = Vec::new();
+fn what(change: &ChangeReport) -> String {
     match (change.change, change.revision) {
         (ChangeKind::Revision, Some(revision)) => {
             let status = change
                 .status
                 .map_or_else(String::new, |status| format!(" {status}"));
-            parts.push(format!("revision {revision}{status}"));
+            format!("revision {revision}{status}")
         }
-        (ChangeKind::Revision, None) => parts.push("a revision".to_owned()),
-        (ChangeKind::Restart, _) => parts.push("restarted".to_owned()),
+        (ChangeKind::Revision, None) => "a revision".to_owned(),
+        (ChangeKind::Restart, _) => "restarted".to_owned(),
     }
-    parts.extend(change.workload.iter().map(ToString::to_string));
+}
+
+fn told(change: &ChangeReport) -> String {
+    let mut parts: Vec<String> = change.workload.iter().map(ToString::to_string).collect();
     parts.extend(change.chart.clone());
     parts.extend(change.description.clone());
     parts.extend(change.unknown.iter().map(|unknown| unknown.message.clone()));
     parts.join("  ")
-}
-
-/// Every finding with what to type next.
-fn findings(text: &mut String, report: &StatusReport, look: &Look, program: &str) {
-    if report.findings.is_empty() {
-        return;
-    }
-    title(text, "Findings", look);
-    for finding in &report.findings {
-        one(text, finding, look);
-        if finding.advice.is_empty() {
-            // What the word means is the next thing to ask where nothing need be done.
-            line!(text, "    $ {program} explain {}", finding.code);
-        }
-    }
-}
-
-fn one(text: &mut String, finding: &Finding, look: &Look) {
-    let (word, style) = (finding.severity.as_str(), look.styles.of(finding.severity));
-    let whole = format!("  {word} {} ({})", harmless(&finding.message), finding.code);
-    for (number, line) in wrap(&whole, look.width, "    ").into_iter().enumerate() {
-        match line.trim_start().strip_prefix(word).filter(|_| number == 0) {
-            Some(rest) => line!(text, "  {style}{word}{style:#}{rest}"),
-            None => line!(text, "{line}"),
-        }
-    }
-    let faint = look.styles.faint;
-    if look.detail == Detail::Wide {
-        for fact in &finding.evidence {
-            line!(text, "    {faint}{}{faint:#}", harmless(fact));
-        }
-    }
-    // Never broken: it is there to be copied.
-    for advice in &finding.advice {
-        line!(text, "    $ {}", harmless(advice));
-    }
 }
 
 /// What is behind or unknown, in numbers: first, since a small terminal shows the first lines only.

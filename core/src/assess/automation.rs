@@ -1,11 +1,14 @@
 //! The chart's own jobs: whether what is behind will fix itself, and when; or since when not, and why.
 
+mod access;
 mod deadline;
 mod pace;
 mod refresh;
 mod upgrade;
 
 use jiff::Timestamp;
+
+pub use access::wanted_access;
 
 use super::{Case, breakers, unknown};
 use crate::cronjob::{CronFacts, LiveJob};

@@ -5,6 +5,7 @@ mod kind;
 
 use serde::Deserialize;
 
+use super::access::{self, DeclaredBinding};
 use crate::claim::{ClaimId, DeclaredClaim};
 use crate::name::Namespace;
 use crate::workload::{Container, EnvironmentVariable, Shape, Workload, WorkloadId, WorkloadKind};
@@ -15,6 +16,7 @@ use kind::declared_kind;
 pub(super) struct Contents {
     pub(super) workloads: Vec<Workload>,
     pub(super) claims: Vec<DeclaredClaim>,
+    pub(super) bindings: Vec<DeclaredBinding>,
     pub(super) unreadable: Vec<String>,
 }
 
@@ -173,6 +175,7 @@ pub(super) fn parse(manifest: &str, release_namespace: &Namespace) -> Contents {
     let mut contents = Contents {
         workloads: Vec::new(),
         claims: Vec::new(),
+        bindings: Vec::new(),
         unreadable: Vec::new(),
     };
     for document in yaml::documents(manifest) {
@@ -190,6 +193,8 @@ pub(super) fn parse(manifest: &str, release_namespace: &Namespace) -> Contents {
             read(document, kind, release_namespace)
                 .map(|workload| contents.workloads.push(workload))
         } else {
+            let binding = access::binding(document, &written, release_namespace);
+            contents.bindings.extend(binding);
             continue;
         };
         if is_read.is_none() {
@@ -218,7 +223,10 @@ fn claim(document: &str, release_namespace: &Namespace) -> Option<DeclaredClaim>
 }
 
 /// The namespace of an object, which is the release's where it names none.
-fn namespace_of(written: Option<&str>, release_namespace: &Namespace) -> Option<Namespace> {
+pub(super) fn namespace_of(
+    written: Option<&str>,
+    release_namespace: &Namespace,
+) -> Option<Namespace> {
     match written {
         None | Some("") => Some(release_namespace.clone()),
         Some(name) => Namespace::parse(name).ok(),

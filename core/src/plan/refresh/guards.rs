@@ -29,10 +29,9 @@ pub(super) fn refusals(
     if !rollouts.is_empty() {
         refusals.extend(tick(facts));
         // What was begun is finished also where the count is full: that is how it comes to an end.
-        if rollouts.values().any(|rollout| rollout.finishes.is_none()) {
-            if !facts.wish.rollback {
-                refusals.extend(undone(facts, rollouts).or_else(|| flapping(facts)));
-            }
+        let begins = rollouts.values().any(|rollout| rollout.finishes.is_none());
+        if begins && !facts.wish.rollback {
+            refusals.extend(undone(facts, rollouts).or_else(|| flapping(facts)));
         }
     }
     for (id, rollout) in rollouts {
