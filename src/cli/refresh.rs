@@ -88,6 +88,8 @@ pub(crate) enum FailurePolicy {
 pub(crate) enum PlanFormat {
     /// For people.
     Table,
+    /// The same with whole digests, and what is recorded.
+    Wide,
     /// The plan as JSON; after a real run with what became of each step.
     Json,
     /// The same as YAML.
