@@ -201,6 +201,26 @@ fn a_moved_tag_is_brought_to_every_workload_that_shares_it() {
     assert_eq!(events.success().unwrap().lines().count(), 2);
 }
 
+#[test]
+fn what_a_restart_pulls_along_is_part_of_the_plan_and_recorded_as_it_runs() {
+    let tenant = installed("refresh-along", "1.9.28");
+    recorded(&tenant);
+    let name = "refresh-along-jobs-manager";
+    let key = "tracebloc.io/last-refreshed-pods-monitor-digest-";
+    let unrecord = tenant.kubectl(&["annotate", "deployment", name, key]);
+    unrecord.unwrap().success().unwrap();
+    let moved = ["tracebloc/jobs-manager", "tracebloc/pods-monitor"]
+        .map(|repository| tenant.move_tag(repository, "prod", "two").unwrap().digest);
+    // The other image is in the same pods: for it alone nothing would be done, since it is seen for the first time and was not asked for.
+    let done = plan(&refresh(&tenant, &["--image", "jobs-manager"]), 0);
+    assert_eq!(decision(&done, "pods-monitor"), "move", "{done:#}");
+    for (container, digest) in [("api", &moved[0]), ("pods-monitor-container", &moved[1])] {
+        assert_eq!(running(&tenant, container), std::slice::from_ref(digest));
+    }
+    let record = annotation(&tenant, name, "last-refreshed-pods-monitor-digest");
+    assert_eq!(record.as_ref(), Some(&moved[1]));
+}
+
 /// Moves the tag to content that never becomes ready.
 pub(crate) fn break_tag(tenant: &Tenant<'_>, repository: &str) -> String {
     let bad = Image::new("bad").steering("ready", "false");

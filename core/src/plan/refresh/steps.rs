@@ -245,7 +245,7 @@ fn roll_out(rollout: Rollout) -> Step {
 }
 
 /// The step that writes annotations of the main workload.
-fn write(
+pub(super) fn write(
     main: &LiveWorkload,
     id: String,
     summary: String,
