@@ -12,7 +12,12 @@ use tracebloc_core::report::{ExplanationList, OutdatedReport, StatusReport};
 use crate::support::{PLUGIN, installed, outdated, status};
 
 /// The pages that people read first.
-const PAGES: [&str; 3] = ["README.md", "docs/outdated.md", "docs/status.md"];
+const PAGES: [&str; 4] = [
+    "README.md",
+    "docs/outdated.md",
+    "docs/status.md",
+    "docs/refresh.md",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
