@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tracebloc_bed::cluster::Output;
 use tracebloc_bed::image::Image;
+use tracebloc_bed::proxy::{Fault, Proxy, Rule};
 use tracebloc_bed::{Helm, Install, Tenant};
 use tracebloc_core::plan::Plan;
 
@@ -321,4 +322,71 @@ fn both_helms_upgrade_and_roll_back_after_a_refresh() {
         );
         assert!(back.as_ref().unwrap().is_success(), "{helm:?}: {back:?}");
     }
+}
+
+#[test]
+fn a_mirror_is_asked_itself_and_its_images_are_restarted() {
+    let tenant = tenant("refresh-mirror");
+    let proxy = Proxy::before(&format!("http://{}", tenant.bed().registry().host())).unwrap();
+    let mirror = format!(
+        "global.imageRegistry={}/{}",
+        proxy.host(),
+        tenant.namespace()
+    );
+    install(
+        &tenant,
+        &Install::client("refresh-mirror", "1.9.40").set(mirror),
+    );
+    recorded(&tenant);
+    let moved = tenant
+        .move_tag("tracebloc/jobs-manager", "prod", "two")
+        .unwrap();
+    // What the mirror does not have is not known, and not touched.
+    proxy.break_with(Rule::new("/tracebloc/jobs-manager/", Fault::status(404)));
+    let lacking = refresh(&tenant, &[]);
+    let told = plan(&lacking, 1);
+    assert_eq!(decision(&told, "jobs-manager"), "unknown", "{told:#}");
+    assert_eq!(steps(&told), []);
+    proxy.heal();
+    proxy.log().clear();
+    let done = plan(&refresh(&tenant, &[]), 0);
+    assert_eq!(
+        steps(&done)[0],
+        ("restart", "refresh-mirror-jobs-manager", "done"),
+        "{done:#}"
+    );
+    assert_eq!(running(&tenant, "api"), std::slice::from_ref(&moved.digest));
+    let heads = proxy.log().matching(&http::Method::HEAD, "/manifests/");
+    let own: Vec<_> = heads
+        .iter()
+        .filter(|request| request.path.contains("jobs-manager"))
+        .collect();
+    assert!(!own.is_empty(), "the mirror itself is asked");
+}
+
+#[test]
+fn a_run_with_nothing_to_do_writes_nothing() {
+    let tenant = installed("refresh-idle", "1.9.40");
+    recorded(&tenant);
+    let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
+    let kubeconfig = crate::outdated_faults::through(&tenant, &proxy);
+    let mut idle = crate::support::command(
+        &tenant,
+        &[
+            "refresh",
+            "--yes",
+            "--context",
+            "bed",
+            "-n",
+            tenant.namespace(),
+        ],
+    );
+    let output = Output::of(idle.env("KUBECONFIG", kubeconfig)).unwrap();
+    assert!(output.is_success(), "{output}");
+    assert!(output.stdout.contains("Nothing to do."), "{output}");
+    let asked = proxy.log().all();
+    assert!(
+        asked.iter().all(|request| request.method == "GET"),
+        "{asked:#?}"
+    );
 }
