@@ -17,6 +17,7 @@ pub use step::{
 
 use crate::name::ReleaseId;
 use crate::report::ContextReport;
+use crate::workload::WorkloadId;
 
 /// What a command is about to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +37,8 @@ pub struct Plan {
     pub images: Vec<ImagePlan>,
     /// What is done, in this order.
     pub steps: Vec<Step>,
+    /// The chart's own jobs that change the same workloads: while one of them runs, no rollout is begun.
+    pub jobs: Vec<WorkloadId>,
     /// What becomes of a step that does not come to what it is for.
     pub on_failure: OnFailure,
     /// Why nothing is done: guards that say no. A plan with any of them is not carried out.
