@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use tracebloc_core::plan::Plan;
 
-use crate::cli::ApprovalArgs;
+use crate::cli::{ApprovalArgs, Invocation};
 use crate::context::Context;
 use crate::error::Error;
 
@@ -36,7 +36,10 @@ pub(crate) fn ask(
     if !sees && !context.target.is_explicit {
         return Err(Error::Usage {
             message: "without a terminal the cluster to change must be named".to_owned(),
-            hint: "name it with --context",
+            hint: match context.invocation {
+                Invocation::Direct => "name it with --context",
+                Invocation::Helm => "name it with --kube-context",
+            },
         });
     }
     if args.yes || agrees(&plan)? {
