@@ -6,6 +6,7 @@ mod error;
 mod grants;
 mod jobs;
 mod list;
+mod managed_fields;
 mod nodes;
 mod pods;
 mod protobuf;

@@ -13,10 +13,11 @@ use tracebloc_core::workload::{
 };
 
 use super::list::Query;
+use super::managed_fields::ManagedField;
 use super::{Cluster, ClusterError};
 
 /// The annotation of the pod template by which kubectl asks for a restart (kubectl `rollout restart`).
-const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
+pub(super) const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
 #[derive(Deserialize)]
 struct Object {
@@ -40,22 +41,6 @@ struct Metadata {
     labels: HashMap<String, String>,
     #[serde(default)]
     managed_fields: Vec<ManagedField>,
-}
-
-/// Who wrote fields of an object; which ones is not read.
-#[derive(Deserialize)]
-struct ManagedField {
-    #[serde(default)]
-    manager: String,
-    #[serde(default)]
-    subresource: String,
-}
-
-impl ManagedField {
-    /// True for the horizontal autoscaler, which writes through the subresource `scale` as part of the controller manager.
-    fn is_autoscaler(&self) -> bool {
-        self.subresource == "scale" && self.manager == "kube-controller-manager"
-    }
 }
 
 #[derive(Deserialize, Default)]
@@ -175,6 +160,7 @@ impl Cluster {
                 resource,
                 namespace: Some(namespace),
                 labels: None,
+                fields: None,
                 accept: None,
             })
             .await?;
@@ -225,6 +211,11 @@ fn read(
         .managed_fields
         .iter()
         .any(ManagedField::is_autoscaler);
+    let edits = metadata
+        .managed_fields
+        .iter()
+        .filter_map(ManagedField::edit)
+        .collect();
     let marks = Marks {
         notes: metadata
             .labels
@@ -263,6 +254,7 @@ fn read(
         replicas,
         restarted_at,
         marks,
+        edits,
         cron,
     }
 }

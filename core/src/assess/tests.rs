@@ -99,6 +99,7 @@ pub(super) fn live(kind: WorkloadKind, name: &str, cron: Option<CronFacts>) -> L
         restarted_at: None,
         autoscaled: false,
         marks: Marks::default(),
+        edits: Vec::new(),
         cron,
     }
 }
