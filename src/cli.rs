@@ -4,6 +4,7 @@ mod answer;
 mod cache;
 mod connection;
 mod explain;
+mod history;
 mod outdated;
 mod schema;
 mod source;
@@ -19,6 +20,7 @@ pub(crate) use answer::{AnswerArgs, FindingArgs, OutputFormat, SortBy};
 pub(crate) use cache::{CacheArgs, CacheCommand};
 pub(crate) use connection::{ConnectionArgs, Token};
 pub(crate) use explain::{ExplainArgs, ExplainFormat};
+pub(crate) use history::HistoryArgs;
 pub(crate) use outdated::{Only, OutdatedArgs, ReleaseSelector};
 pub(crate) use schema::{SchemaArgs, SchemaKind};
 pub(crate) use source::SourceArgs;
@@ -52,6 +54,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Outdated(Box<OutdatedArgs>),
     Status(Box<StatusArgs>),
+    History(HistoryArgs),
     Cache(CacheArgs),
     Explain(ExplainArgs),
     Schema(SchemaArgs),
@@ -157,6 +160,7 @@ mod tests {
             "x schema outdatedreport",
             "x status",
             "x status edge/edge -o wide --watch",
+            "x history edge/edge --max 5 --since 7d -o json",
             "x outdated -A -w=10s -o json",
             "x outdated --request-timeout 0 --only chart,digest",
         ] {

@@ -3,7 +3,9 @@
 mod claims;
 mod connection;
 mod error;
+mod events;
 mod grants;
+mod history;
 mod jobs;
 mod list;
 mod managed_fields;

@@ -2,6 +2,7 @@
 
 mod cache;
 mod explain;
+mod history;
 mod outdated;
 mod reading;
 mod schema;
@@ -27,6 +28,9 @@ pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exi
         Command::Status(args) if args.source.print_rbac => {
             status::print_rights(&Asker::resolve(invocation, &connection)?, ui, &args)
         }
+        Command::History(args) if args.print_rbac => {
+            history::print_rights(&Asker::resolve(invocation, &connection)?, ui, &args)
+        }
         Command::Outdated(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;
             outdated::run(context, ui, *args).await
@@ -34,6 +38,10 @@ pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exi
         Command::Status(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;
             status::run(context, ui, *args).await
+        }
+        Command::History(args) => {
+            let context = Context::resolve(invocation, connection, ui).await?;
+            history::run(context, ui, args).await
         }
         // These ask no cluster, and need no kubeconfig.
         Command::Cache(args) => cache::run(ui, &args),

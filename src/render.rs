@@ -7,8 +7,10 @@ macro_rules! line {
     }};
 }
 
+mod changes;
 pub(crate) mod explain;
 mod grid;
+pub(crate) mod history;
 mod itself;
 mod layout;
 pub(crate) mod markdown;
@@ -20,6 +22,7 @@ mod rows;
 #[cfg(test)]
 mod sample;
 pub(crate) mod schema;
+mod section;
 pub(crate) mod status;
 mod text;
 mod tree;

@@ -9,6 +9,7 @@ mod architecture;
 mod bed_charts;
 mod bed_proxy;
 mod docs;
+mod history;
 mod outdated_advice;
 mod outdated_automation;
 mod outdated_cache;

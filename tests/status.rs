@@ -104,7 +104,7 @@ fn the_screen_has_every_section_and_the_lines_to_type_work() {
         "deployment/status-screen-jobs-manager",
         "Keeps itself current\n",
         "client-pvc",
-        "revision 1 deployed  client-1.9.28  Install complete",
+        "deployed  revision 1: client-1.9.28, Install complete",
         "(digest-behind)",
     ] {
         assert!(text.contains(part), "no {part:?} in\n{text}");

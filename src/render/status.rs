@@ -7,19 +7,19 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use jiff::Timestamp;
 use tracebloc_core::claim::ReclaimPolicy;
-use tracebloc_core::finding::Finding;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::report::{
-    AutomationState, ChangeKind, ChangeReport, ClaimReport, JobReport, PinKind, StatusReport,
-    TagSource, WorkloadReport, WorkloadState,
+    AutomationState, ClaimReport, JobReport, PinKind, StatusReport, TagSource, WorkloadReport,
+    WorkloadState,
 };
 use tracebloc_core::time::{age, counted};
 
 use super::grid::{Cell, Grid};
 use super::outdated::verdict;
 use super::rows;
+use super::section::{self, ago, title};
 use super::text::{chart_state, cut_middle, harmless, wrap};
-use super::{Detail, Look};
+use super::{Detail, Look, changes};
 
 /// The most columns of a volume's name on a terminal: both its ends tell it.
 const LONGEST_VOLUME: usize = 24;
@@ -34,27 +34,15 @@ pub(crate) fn screen(report: &StatusReport, look: &Look, program: &str) -> Strin
     pins(&mut text, report, look);
     automation(&mut text, report, look);
     storage(&mut text, &report.release.storage, look);
-    changes(&mut text, report, look);
-    findings(&mut text, report, look, program);
+    last_changes(&mut text, report, look);
+    section::findings(&mut text, &report.findings, look, program);
     text
-}
-
-/// A section's title, with an empty line before it.
-fn title(text: &mut String, name: &str, look: &Look) {
-    let header = look.styles.header;
-    line!(text, "\n{header}{name}{header:#}");
 }
 
 fn head(text: &mut String, report: &StatusReport, look: &Look) {
     let release = &report.release;
-    let name = report.context.name.as_deref().unwrap_or("(none)");
-    let (faint, header) = (look.styles.faint, look.styles.header);
-    line!(
-        text,
-        "Context: {}  {faint}{}{faint:#}",
-        harmless(name),
-        harmless(&report.context.server)
-    );
+    let header = look.styles.header;
+    section::context(text, &report.context, look);
     let mut told = vec![format!(
         "revision {} is {}",
         release.revision, release.status
@@ -296,76 +284,16 @@ fn storage(text: &mut String, claims: &[ClaimReport], look: &Look) {
     grid.write(text, look.width);
 }
 
-fn changes(text: &mut String, report: &StatusReport, look: &Look) {
+fn last_changes(text: &mut String, report: &StatusReport, look: &Look) {
     if report.changes.is_empty() {
         return;
     }
     title(text, "Last changes", look);
     let mut grid = Grid::default();
     for change in &report.changes {
-        let when = match change.at {
-            Some(at) if look.detail == Detail::Wide => at.to_string(),
-            Some(at) => ago(report.checked_at, at),
-            None => "-".to_owned(),
-        };
-        grid.row([Cell::from(when), Cell::from(told(change))]);
+        grid.row(changes::row(change, report.checked_at, look));
     }
     grid.write(text, look.width);
-}
-
-fn told(change: &ChangeReport) -> String {
-    let mut parts = Vec::new();
-    match (change.change, change.revision) {
-        (ChangeKind::Revision, Some(revision)) => {
-            let status = change
-                .status
-                .map_or_else(String::new, |status| format!(" {status}"));
-            parts.push(format!("revision {revision}{status}"));
-        }
-        (ChangeKind::Revision, None) => parts.push("a revision".to_owned()),
-        (ChangeKind::Restart, _) => parts.push("restarted".to_owned()),
-    }
-    parts.extend(change.workload.iter().map(ToString::to_string));
-    parts.extend(change.chart.clone());
-    parts.extend(change.description.clone());
-    parts.extend(change.unknown.iter().map(|unknown| unknown.message.clone()));
-    parts.join("  ")
-}
-
-/// Every finding with what to type next.
-fn findings(text: &mut String, report: &StatusReport, look: &Look, program: &str) {
-    if report.findings.is_empty() {
-        return;
-    }
-    title(text, "Findings", look);
-    for finding in &report.findings {
-        one(text, finding, look);
-        if finding.advice.is_empty() {
-            // What the word means is the next thing to ask where nothing need be done.
-            line!(text, "    $ {program} explain {}", finding.code);
-        }
-    }
-}
-
-fn one(text: &mut String, finding: &Finding, look: &Look) {
-    let (word, style) = (finding.severity.as_str(), look.styles.of(finding.severity));
-    let whole = format!("  {word} {} ({})", harmless(&finding.message), finding.code);
-    for (number, line) in wrap(&whole, look.width, "    ").into_iter().enumerate() {
-        match line.trim_start().strip_prefix(word).filter(|_| number == 0) {
-            Some(rest) => line!(text, "  {style}{word}{style:#}{rest}"),
-            None => line!(text, "{line}"),
-        }
-    }
-    let faint = look.styles.faint;
-    if look.detail == Detail::Wide {
-        for fact in &finding.evidence {
-            line!(text, "    {faint}{}{faint:#}", harmless(fact));
-        }
-    }
-    // Never broken: it is there to be copied.
-    for advice in &finding.advice {
-        line!(text, "    $ {}", harmless(advice));
-    }
 }
 
 /// What is behind or unknown, in numbers: first, since a small terminal shows the first lines only.
@@ -385,11 +313,6 @@ fn summary(text: &mut String, report: &StatusReport, look: &Look) {
         "Verdict: {style}{}{style:#}, {findings}",
         verdict(&report.summary)
     );
-}
-
-/// How long ago something was.
-fn ago(now: Timestamp, at: Timestamp) -> String {
-    format!("{} ago", age(now.duration_since(at)))
 }
 
 #[cfg(test)]
