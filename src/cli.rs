@@ -1,11 +1,13 @@
 //! What was typed: clap types only. Their documentation is the help. Nothing here reads the environment.
 
 mod answer;
+mod approval;
 mod cache;
 mod connection;
 mod explain;
 mod history;
 mod outdated;
+mod refresh;
 mod schema;
 mod source;
 mod status;
@@ -17,13 +19,15 @@ use std::ffi::OsString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use answer::{AnswerArgs, FindingArgs, OutputFormat, SortBy};
+pub(crate) use approval::ApprovalArgs;
 pub(crate) use cache::{CacheArgs, CacheCommand};
 pub(crate) use connection::{ConnectionArgs, Token};
 pub(crate) use explain::{ExplainArgs, ExplainFormat};
 pub(crate) use history::HistoryArgs;
 pub(crate) use outdated::{Only, OutdatedArgs, ReleaseSelector};
+pub(crate) use refresh::{PlanFormat, RefreshArgs};
 pub(crate) use schema::{SchemaArgs, SchemaKind};
-pub(crate) use source::SourceArgs;
+pub(crate) use source::{RegistryArgs, SourceArgs};
 pub(crate) use status::{StatusArgs, StatusFormat};
 pub(crate) use values::RequestTimeout;
 pub(crate) use watch::WatchArgs;
@@ -38,7 +42,7 @@ const HELM_MARKER: &str = "--helm-plugin";
     bin_name = "kubectl tracebloc",
     version,
     disable_help_subcommand = true,
-    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 the workstation · 4 no such release · 5 credentials refused · 10 something is behind (--exit-code), or found (--fail-on) · 12 incomplete (--exit-code) · 130 interrupted"
+    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 the workstation · 4 no such release · 5 credentials refused · 10 something is behind (--exit-code), or found (--fail-on) · 11 refused by a guard · 12 incomplete (--exit-code) · 130 interrupted"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -55,6 +59,7 @@ pub(crate) enum Command {
     Outdated(Box<OutdatedArgs>),
     Status(Box<StatusArgs>),
     History(HistoryArgs),
+    Refresh(Box<RefreshArgs>),
     Cache(CacheArgs),
     Explain(ExplainArgs),
     Schema(SchemaArgs),

@@ -2,11 +2,14 @@
 
 mod claims;
 mod connection;
+mod edit;
 mod error;
 mod events;
 mod grants;
 mod history;
 mod jobs;
+mod journal;
+mod lease;
 mod list;
 mod managed_fields;
 mod nodes;
@@ -15,6 +18,7 @@ mod protobuf;
 mod releases;
 mod secrets;
 mod workloads;
+mod write;
 
 use std::io::Read as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -32,9 +36,12 @@ use tracebloc_core::name::Namespace;
 use tracebloc_core::release::Scratch;
 use tracebloc_core::version::Version;
 
-use crate::context::{Context, Storage};
+use crate::context::{Context, Storage, now};
 
+pub(crate) use edit::{Edit, Held, MissingPart};
 pub(crate) use error::ClusterError;
+pub(crate) use journal::Event;
+pub(crate) use lease::{Lease, LeaseError};
 use list::Query;
 pub(crate) use releases::{Listed, Revisions};
 pub(crate) use secrets::PullSecret;
@@ -50,11 +57,17 @@ const METADATA: &str =
 /// The Accept header of everything else.
 const JSON: &str = "application/json";
 
+/// The Accept header for logs, which are plain text.
+const JSON_OR_TEXT: &str = "application/json, text/plain, */*";
+
 /// An answer that took longer came from far away: a server on the same network needs a few milliseconds, the handshake included.
 const FAR: Duration = Duration::from_millis(25);
 
 /// The most bytes that one page of a list inflates to.
 const INFLATED_LIMIT: u64 = 512 * 1024 * 1024;
+
+/// The longest that one change may take. It is not cut short by the deadline of reading: whoever sends it wants to know what came of it.
+const WRITE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The most bytes shown of an answer that is no `Status` object.
 const WORDS_LIMIT: usize = 300;
@@ -148,6 +161,12 @@ struct Identified {
 #[derive(Deserialize)]
 struct Identity {
     uid: String,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Cluster").finish_non_exhaustive()
+    }
 }
 
 impl Cluster {

@@ -5,6 +5,7 @@ mod explain;
 mod history;
 mod outdated;
 mod reading;
+mod refresh;
 mod schema;
 mod status;
 mod watch;
@@ -12,10 +13,16 @@ mod watch;
 use crate::cli::{Cli, Command, Invocation};
 use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
+use crate::interrupt::Interrupt;
 use crate::ui::Ui;
 
 /// Runs the command that was typed.
-pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exit, Error> {
+pub(crate) async fn run(
+    invocation: Invocation,
+    cli: Cli,
+    ui: &Ui,
+    interrupt: &Interrupt,
+) -> Result<Exit, Error> {
     let Cli {
         global: _,
         connection,
@@ -42,6 +49,10 @@ pub(crate) async fn run(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exi
         Command::History(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;
             history::run(context, ui, args).await
+        }
+        Command::Refresh(args) => {
+            let context = Context::resolve(invocation, connection, ui).await?;
+            refresh::run(context, ui, interrupt, *args).await
         }
         // These ask no cluster, and need no kubeconfig.
         Command::Cache(args) => cache::run(ui, &args),

@@ -81,6 +81,22 @@ pub(crate) struct Context {
     pub(crate) time_limit: Option<Duration>,
     /// The credential plugin of the kubeconfig, which is asked again where its credentials have ended.
     plugin: Option<ExecConfig>,
+    /// Where the target comes from, which is read again where credentials have ended that stand there.
+    origin: Origin,
+}
+
+/// What a target was resolved from.
+struct Origin {
+    environment: Environment,
+    connection: ConnectionArgs,
+    request_timeout: Option<Duration>,
+}
+
+impl std::fmt::Debug for Origin {
+    // A flag and the environment may hold tokens.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Origin").finish_non_exhaustive()
+    }
 }
 
 /// What commands know that ask no cluster.
@@ -136,6 +152,11 @@ impl Asker {
     }
 }
 
+/// The time now, for what is written into the cluster; what is judged goes by [`Context::now`].
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 impl Context {
     /// Resolves the call's surroundings, once. A credential plugin of the kubeconfig runs here.
     pub(crate) async fn resolve(
@@ -176,19 +197,33 @@ impl Context {
             time_limit: request_timeout.map(|limit| TIME_LIMIT.max(limit + SLACK)),
             target,
             plugin,
+            origin: Origin {
+                environment,
+                connection,
+                request_timeout,
+            },
         })
     }
 
-    /// The same for another round: the same cluster, user and namespace at a later time, with new credentials of the plugin where the server refused
-    /// the ones before.
+    /// The same for another round: the same cluster, context and namespace at a later time. Where the server refused the credentials before, the
+    /// plugin gives new ones, or those count that stand in the kubeconfig now.
     pub(crate) async fn renew(&mut self, refused: bool) -> Result<(), ContextError> {
         self.now = Timestamp::now();
-        let Some(plugin) = self.plugin.clone().filter(|_| refused) else {
+        if !refused {
             return Ok(());
+        }
+        let mut user = match self.plugin.clone() {
+            Some(plugin) => {
+                let mut user = self.target.config.auth_info.clone();
+                exec::forget(&mut user);
+                user.exec = Some(plugin);
+                user
+            }
+            None => match self.origin.user_of(&self.target)? {
+                Some(user) => user,
+                None => return Ok(()),
+            },
         };
-        let mut user = self.target.config.auth_info.clone();
-        exec::forget(&mut user);
-        user.exec = Some(plugin);
         authenticate(&mut user).await?;
         // Only now: a plugin that failed is asked again, since the credentials that were refused stay refused.
         self.target.config.auth_info = user;
@@ -212,6 +247,17 @@ impl Context {
             Some(name) => format!("{} (context `{name}`)", self.target.server),
             None => self.target.server.clone(),
         }
+    }
+}
+
+impl Origin {
+    /// The user of the target's context as it is written now; `None` where that context has come to lead to another server.
+    fn user_of(&self, target: &Target) -> Result<Option<AuthInfo>, ContextError> {
+        let mut connection = self.connection.clone();
+        // The current context may be another by now.
+        connection.context = target.context.clone().or(connection.context);
+        let written = Target::resolve(&self.environment, &connection, self.request_timeout)?;
+        Ok((written.server == target.server).then_some(written.config.auth_info))
     }
 }
 

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tracebloc_core::name::Namespace;
+use tracebloc_core::plan::WishError;
 
+use crate::apply::ApplyError;
 use crate::cluster::ClusterError;
 use crate::context::ContextError;
 use crate::http::{HttpError, RootsError};
@@ -26,6 +28,8 @@ pub(crate) enum Exit {
     Refused,
     /// 10: something is behind, and `--exit-code` was given, or was found that `--fail-on` names.
     Behind,
+    /// 11: a guard refused, and nothing was changed.
+    Guarded,
     /// 12: nothing is known to be behind and something is unknown, and `--exit-code` was given.
     Incomplete,
     /// 130: interrupted.
@@ -42,6 +46,7 @@ impl From<Exit> for ExitCode {
             Exit::NoRelease => 4,
             Exit::Refused => 5,
             Exit::Behind => 10,
+            Exit::Guarded => 11,
             Exit::Incomplete => 12,
             Exit::Interrupted => 130,
         })
@@ -134,6 +139,12 @@ pub(crate) enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// What is wanted of a release makes no sense for it.
+    #[error(transparent)]
+    Wish(WishError),
+    /// A plan ended before its end.
+    #[error(transparent)]
+    Apply(ApplyError),
     /// A namespace that was named does not exist.
     #[error("no namespace `{namespace}` in {server}")]
     NoNamespace {
@@ -156,6 +167,9 @@ impl Error {
             Self::Usage { .. } | Self::NoRepository { .. } | Self::SeveralReleases { .. } => {
                 Exit::Usage
             }
+            Self::Wish(WishError::NoRelease | WishError::Unreadable(_)) => Exit::Failed,
+            Self::Wish(WishError::NoImage { .. } | WishError::NoWorkload { .. }) => Exit::Usage,
+            Self::Apply(error) => error.exit(),
             Self::Context(error) if error.is_usage() => Exit::Usage,
             Self::Context(_)
             | Self::Http(_)
@@ -210,10 +224,15 @@ impl Error {
                 vec!["Helm knows no repository here; add one with `helm repo add`".to_owned()]
             }
             Self::NoRepository { known } => vec![format!("there are: {}", known.join(", "))],
+            Self::Wish(WishError::NoImage { known, .. } | WishError::NoWorkload { known, .. }) => {
+                vec![format!("there are: {}", known.join(", "))]
+            }
+            Self::Apply(error) => error.hints(),
             Self::NoNamespace { .. } => {
                 vec!["list the namespaces with `kubectl get namespaces`".to_owned()]
             }
-            Self::Runtime(_)
+            Self::Wish(WishError::NoRelease | WishError::Unreadable(_))
+            | Self::Runtime(_)
             | Self::Output(_)
             | Self::Profile(_)
             | Self::Encode { .. }

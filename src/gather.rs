@@ -1,6 +1,7 @@
 //! Asking everyone: the one place with concurrency. It fills a [`Snapshot`]; a question without an answer becomes a gap in it, and only where
 //! nothing at all can be said does it fail.
 
+mod access;
 mod automation;
 mod charts;
 mod history;
@@ -16,7 +17,7 @@ use std::num::NonZeroU32;
 use futures_util::future::{OptionFuture, join, join3, join4};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
-use tracebloc_core::assess::{Question, is_product};
+use tracebloc_core::assess::{Question, is_product, wanted_access};
 use tracebloc_core::image::{MirrorSource, Mirrors, RegistryMirror};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::{Defaults, Release};
@@ -97,6 +98,9 @@ pub(crate) async fn gather(
     };
     let deadline = context.time_limit.map(|limit| Instant::now() + limit);
     let cluster = Cluster::connect(context, deadline).map_err(failed("the cluster".to_owned()))?;
+    // The system's certificate authorities are read and parsed while the API server thinks.
+    let roots = request.roots.clone();
+    let http = tokio::task::spawn_blocking(move || HttpClient::new(roots, deadline));
     let (found, (version, uid)) = join(
         scope::find(context, &cluster, &request.scope),
         join(cluster.version(), cluster.uid()),
@@ -125,7 +129,10 @@ pub(crate) async fn gather(
         evidence(uid, "namespace kube-system"),
         releases,
     );
-    let http = HttpClient::new(request.roots.clone(), deadline)?;
+    let http = match http.await {
+        Ok(outcome) => outcome?,
+        Err(_abandoned) => HttpClient::new(request.roots.clone(), deadline)?,
+    };
     let cache = context
         .cache
         .as_deref()
@@ -210,17 +217,24 @@ async fn surround(
     } else {
         snapshot.storage = claims.await;
     }
+    let access = access::ask(cluster, wanted_access(snapshot, profile, question));
     if asks_registries {
-        if request.use_pull_secrets {
-            pull_secrets::lend(cluster, registry, snapshot, profile).await;
-        }
-        snapshot.unread.extend(context.pulls.unread.iter().cloned());
-        let mirrors = Mirrors::new(request.mirrors.clone(), context.pulls.rules.clone());
-        published::observe(registry, &mirrors, request, snapshot, profile).await;
+        let published = async {
+            if request.use_pull_secrets {
+                pull_secrets::lend(cluster, registry, snapshot, profile).await;
+            }
+            snapshot.unread.extend(context.pulls.unread.iter().cloned());
+            let mirrors = Mirrors::new(request.mirrors.clone(), context.pulls.rules.clone());
+            published::observe(registry, &mirrors, request, snapshot, profile).await;
+        };
+        let ((), access) = join(published, access).await;
+        snapshot.access = access;
         ui.detail(|| format!("{} tags asked for", snapshot.published.len()));
         for (registry, allowance) in registry.allowances() {
             ui.detail(|| format!("{registry}: {allowance}"));
         }
+    } else {
+        snapshot.access = access.await;
     }
 }
 

@@ -3,6 +3,8 @@
 //! A call walks through the rooms in one direction (docs/architecture.md): `cli` (what was typed) → `context` (where it leads) → `gather`
 //! (`cluster` ∥ `charts` ∥ `registry`) → the core's `assess` → `render`.
 
+mod apply;
+mod approve;
 mod cache;
 mod charts;
 mod cli;
@@ -12,6 +14,7 @@ mod context;
 mod error;
 mod gather;
 mod http;
+mod interrupt;
 mod process;
 mod registry;
 mod render;
@@ -24,6 +27,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use cli::{Cli, Invocation};
 use error::Exit;
+use interrupt::Interrupt;
 use ui::Ui;
 
 /// Runs the program with its arguments, program name first, and answers its exit code (docs/exit-codes.md).
@@ -55,10 +59,12 @@ fn start(invocation: Invocation, cli: Cli, ui: &Ui) -> Result<Exit, error::Error
         .enable_all()
         .build()
         .map_err(error::Error::Runtime)?;
+    let interrupt = Interrupt::new();
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = commands::run(invocation, cli, ui) => outcome,
-            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+            outcome = commands::run(invocation, cli, ui, &interrupt) => outcome,
+            () = interrupt.stop() => Ok(Exit::Interrupted),
+            () = interrupt.listen() => Ok(Exit::Interrupted),
         }
     });
     // A look-up of a host name runs on a thread of its own and may outlive its deadline; the answer does not wait for it.

@@ -9,6 +9,8 @@ macro_rules! line {
 
 mod changes;
 pub(crate) mod explain;
+mod findings;
+mod fold;
 mod grid;
 pub(crate) mod history;
 mod itself;
@@ -16,6 +18,7 @@ mod layout;
 pub(crate) mod markdown;
 pub(crate) mod name;
 pub(crate) mod outdated;
+pub(crate) mod plan;
 pub(crate) mod prometheus;
 pub(crate) mod rights;
 mod rows;

@@ -293,11 +293,11 @@ fn a_report_of_a_real_release_fits_the_schema() {
     );
 }
 
-fn validator(schema: &schemars::Schema) -> jsonschema::Validator {
+pub(crate) fn validator(schema: &schemars::Schema) -> jsonschema::Validator {
     jsonschema::validator_for(&serde_json::to_value(schema).unwrap()).unwrap()
 }
 
-fn faults(validator: &jsonschema::Validator, report: &Value) -> String {
+pub(crate) fn faults(validator: &jsonschema::Validator, report: &Value) -> String {
     let faults: Vec<String> = validator
         .iter_errors(report)
         .map(|error| error.to_string())

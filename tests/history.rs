@@ -8,6 +8,7 @@ use tracebloc_bed::cluster::{Grant, Output, Scope};
 use tracebloc_bed::{Helm, Install, Tenant};
 use tracebloc_core::change::{ANNOTATION, Change, HistoryEntry};
 
+use crate::refresh::{plan, recorded, refresh};
 use crate::support::{
     codes, command, finding, installed, leave_saying, on_a_terminal, parse, paste, run,
 };
@@ -296,6 +297,49 @@ fn our_own_changes_are_told_from_wherever_they_are_kept() {
 }
 
 #[test]
+fn a_refresh_and_its_way_back_are_told_once_each() {
+    let tenant = installed("history-refresh", "1.9.28");
+    recorded(&tenant);
+    tenant
+        .move_tag("tracebloc/jobs-manager", "prod", "two")
+        .unwrap();
+    plan(&refresh(&tenant, &[]), 0);
+    let workloads = [
+        "history-refresh-jobs-manager",
+        "history-refresh-requests-proxy",
+    ];
+    let told = |report: &Value, command: &str| -> Vec<(String, Value)> {
+        let mut told: Vec<_> = of_kind(report, "change")
+            .into_iter()
+            .filter(|change| change["command"] == command)
+            .map(|change| {
+                let name = change["workload"]["name"].as_str().unwrap();
+                (name.to_owned(), change["outcome"].clone())
+            })
+            .collect();
+        told.sort_by(|one, other| one.0.cmp(&other.0));
+        told
+    };
+    let done = workloads.map(|name| (name.to_owned(), Value::from("done")));
+    let report = history(&tenant, &[]);
+    assert_eq!(told(&report, "refresh"), done, "{report:#}");
+    for kind in ["restart", "edit", "event"] {
+        assert!(of_kind(&report, kind).is_empty(), "{report:#}");
+    }
+    plan(&refresh(&tenant, &["--rollback"]), 0);
+    let report = history(&tenant, &[]);
+    assert_eq!(told(&report, "refresh"), done, "{report:#}");
+    assert_eq!(told(&report, "refresh --rollback"), done, "{report:#}");
+    for change in of_kind(&report, "change") {
+        assert_eq!(change["by"], "bed-admin", "{change:#}");
+        assert!(change["ended"].is_string(), "{change:#}");
+    }
+    for kind in ["restart", "event"] {
+        assert!(of_kind(&report, kind).is_empty(), "{report:#}");
+    }
+}
+
+#[test]
 fn causes_warnings_and_jobs_are_told() {
     let tenant = installed("history-others", "1.9.28");
     let manager = "deployment/history-others-jobs-manager";
@@ -433,7 +477,7 @@ fn what_may_not_be_read_is_a_finding_and_the_rest_is_told() {
         "apiVersion": "events.k8s.io/v1", "kind": "Event",
         "metadata": {"generateName": "tracebloc-", "namespace": tenant.namespace()},
         "eventTime": (Timestamp::now() - 30.seconds()).strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
-        "reportingController": "kubectl-tracebloc", "reportingInstance": "jane",
+        "reportingController": "kubectl-tracebloc", "reportingInstance": "one",
         "action": "refresh", "reason": "Refreshed", "type": "Normal", "note": "it runs what is published",
         "regarding": {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": tenant.namespace()},
     });

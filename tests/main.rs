@@ -8,6 +8,7 @@
 mod architecture;
 mod bed_charts;
 mod bed_proxy;
+mod chaos;
 mod docs;
 mod history;
 mod outdated_advice;
@@ -31,6 +32,8 @@ mod outdated_revisions;
 mod outdated_rights;
 mod outdated_scope;
 mod outdated_values;
+mod refresh;
+mod refresh_faults;
 mod registry_credentials;
 mod registry_memory;
 mod registry_requests;

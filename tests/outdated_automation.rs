@@ -290,6 +290,54 @@ fn an_updater_without_rights_is_locked_out() {
     assert_eq!(state(&after, "autoUpgrade"), "ok", "{after:#}");
 }
 
+/// A run of a `CronJob` that fails: it has a second for an image that there is not.
+fn failing_run(tenant: &Tenant<'_>, cron_job: &str, name: &str) {
+    let from = format!("--from=cronjob/{cron_job}");
+    let arguments = ["create", "job", name, &from, "--dry-run=client", "-o=json"];
+    let written = tenant.kubectl(&arguments).unwrap().success().unwrap();
+    let mut job: Value = serde_json::from_str(&written).unwrap();
+    job["spec"]["activeDeadlineSeconds"] = json!(1);
+    let image = format!("{}/nobody/nothing:1", tenant.registry_path());
+    job["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+    let namespace = format!("--namespace={}", tenant.namespace());
+    let cluster = tenant.bed().cluster();
+    cluster
+        .kubectl_with_input(&["apply", &namespace, "-f", "-"], &job.to_string())
+        .unwrap()
+        .success()
+        .unwrap();
+    let job = format!("job/{name}");
+    kubectl(tenant, &["wait", &job, "--for=condition=Failed"]);
+}
+
+#[test]
+fn jobs_whose_rights_were_deleted_are_locked_out_and_get_them_back_by_the_advice() {
+    let tenant = installed("auto-access", "1.9.51");
+    failing_run(&tenant, "auto-access-image-refresh", "one");
+    let report = outdated(&tenant, &[]);
+    assert_eq!(state(&report, "imageRefresh"), "ok", "its rights are there");
+    let agents = format!("--namespace={}", tenant.agents_namespace());
+    let roles = tenant.kubectl(&["get", "roles", &agents, "-o=name"]);
+    let roles = roles.unwrap().success().unwrap();
+    let role = roles.lines().find(|role| role.contains("image-refresh"));
+    kubectl(&tenant, &["delete", role.unwrap(), &agents]);
+    let report = outdated(&tenant, &[]);
+    assert_eq!(state(&report, "imageRefresh"), "locked-out");
+    let message = finding(&report, "refresh-locked-out")["message"].to_string();
+    assert!(message.contains(&tenant.agents_namespace()), "{message}");
+    assert_eq!(found(&report), ["refresh-locked-out"]);
+    follow(&tenant, &report, "refresh-locked-out");
+    assert_eq!(state(&outdated(&tenant, &[]), "imageRefresh"), "ok");
+
+    failing_run(&tenant, "auto-access-auto-upgrade", "two");
+    assert_eq!(state(&outdated(&tenant, &[]), "autoUpgrade"), "ok");
+    kubectl(&tenant, &["delete", "rolebinding/auto-access-auto-upgrade"]);
+    let report = outdated(&tenant, &[]);
+    assert_eq!(state(&report, "autoUpgrade"), "locked-out");
+    follow(&tenant, &report, "upgrade-locked-out");
+    assert_eq!(state(&outdated(&tenant, &[]), "autoUpgrade"), "ok");
+}
+
 #[test]
 fn a_killed_upgrade_wedges_the_updater_and_a_failed_one_stalls_an_old_one() {
     let tenant = installed("auto-wedge", "1.9.28");

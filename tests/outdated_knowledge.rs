@@ -101,6 +101,24 @@ fn where_no_value_can_be_guessed_the_advice_only_tries_the_upgrade() {
 }
 
 #[test]
+fn keys_that_the_newest_version_does_not_know_block_and_are_not_shown() {
+    let tenant = tenant("know-keys");
+    let keys = Install::client("know-keys", "1.9.28").set("images.ingestor.channelTags.canary=x");
+    install(&tenant, &keys);
+    let report = judged(&tenant);
+    assert!(message(&report, "upgrade-blocked").contains("images.ingestor.channelTags"));
+    assert!(!report.to_string().contains("canary"), "{report:#}");
+    let lines = advice(&report, "chart-behind");
+    let refused = paste(&tenant, &lines[0], Helm::Four);
+    assert!(
+        !refused.is_success() && refused.stderr.contains("canary"),
+        "{refused}"
+    );
+    let without = format!("{} --set images.ingestor.channelTags.canary=null", lines[0]);
+    paste(&tenant, &without, Helm::Four).success().unwrap();
+}
+
+#[test]
 fn fields_that_kubectl_set_owns_are_taken_back_by_the_advised_upgrade() {
     let tenant = installed("know-fields", "1.9.40");
     let image = format!("api={}/tracebloc/jobs-manager:prod", tenant.registry_path());

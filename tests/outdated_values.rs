@@ -33,6 +33,42 @@ fn a_version_with_known_faults_says_so_and_the_newest_has_none() {
 }
 
 #[test]
+fn trainings_without_the_pull_secret_are_told_and_healed_by_the_upgrade() {
+    let tenant = tenant("values-pull");
+    let registry = Install::client("values-pull", "1.9.40")
+        .set("dockerRegistry.create=true")
+        .set("dockerRegistry.server=https://registry.example.com")
+        .set("dockerRegistry.username=robot")
+        .set("dockerRegistry.password=s3cret-word")
+        .set("dockerRegistry.email=robot@example.com");
+    install(&tenant, &registry);
+    let environment = || {
+        let arguments = [
+            "get",
+            "deployment/values-pull-jobs-manager",
+            "--output=jsonpath={.spec.template.spec.containers[?(@.name=='api')].env}",
+        ];
+        tenant.kubectl(&arguments).unwrap().success().unwrap()
+    };
+    assert!(!environment().contains("IMAGE_PULL_SECRET_NAME"));
+    let report = judged(&tenant);
+    let fault = |report: &Value| {
+        has(report, "missing-fix")
+            && finding(report, "missing-fix")["evidence"]
+                .to_string()
+                .contains("fixed in 1.9.50: trainings do not get the pull secret")
+    };
+    assert!(fault(&report), "{report:#}");
+    assert!(!report.to_string().contains("s3cret-word"));
+    let upgrade = finding(&report, "chart-behind")["advice"][0].clone();
+    paste(&tenant, upgrade.as_str().unwrap(), Helm::Four)
+        .success()
+        .unwrap();
+    assert!(environment().contains("values-pull-regcred"));
+    assert!(!fault(&judged(&tenant)));
+}
+
+#[test]
 fn defaults_kept_by_reuse_values_are_found_and_healed_by_the_advice() {
     let tenant = installed("values-reuse", "1.9.40");
     assert!(!has(&judged(&tenant), "values-frozen"));

@@ -395,6 +395,9 @@ fn image_pull_back_off_without_image_id() {
             .contains("Pull"),
         "{image:#}"
     );
+    // Why, as far as the registry tells.
+    let told = image["unknown"]["message"].as_str().unwrap();
+    assert!(told.contains("has no `prod` of"), "{told}");
     assert!(codes(&report).contains(&"digest-unknown"));
 }
 

@@ -1,6 +1,7 @@
 //! `--watch`: one answer after another, on pipes and on terminals, through failures and new credentials.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -193,6 +194,53 @@ fn credentials_that_end_are_asked_for_again() {
         "nobody need know: {lines:#?}"
     );
     assert_eq!(std::fs::read_to_string(&starts).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn credentials_that_are_replaced_in_the_kubeconfig_are_read_again() {
+    let tenant = installed("watch-replaced", "1.9.28");
+    let user = |account: &str| json!({"token": token(&tenant, account)});
+    let first = user("first");
+    let kubeconfig = kubeconfig_with_user(&tenant, "config", &first);
+    let old = kubeconfig_with_user(&tenant, "old", &first);
+    let asks = |kubeconfig: &Path| {
+        let mut command = command(&tenant, &["outdated", "--only", "digest"]);
+        command.env("KUBECONFIG", kubeconfig);
+        command.output().unwrap().status.success()
+    };
+    let arguments = [
+        "outdated",
+        "-n",
+        tenant.namespace(),
+        "-o",
+        "json",
+        "--only",
+        "digest",
+        "--watch=1s",
+    ];
+    let mut command = command(&tenant, &arguments);
+    command.env("KUBECONFIG", &kubeconfig);
+    let watching = Watching::start(command);
+    watching.document();
+    // Written beside and moved into its place, as kubectl does it: nobody reads half a file.
+    let next = kubeconfig_with_user(&tenant, "next", &user("second"));
+    std::fs::rename(next, &kubeconfig).unwrap();
+    let end = ["delete", "serviceaccount", "first"];
+    tenant.kubectl(&end).unwrap().success().unwrap();
+    // Until the API server forgets the account's token, answers may go on with the old one.
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while asks(&old) {
+        assert!(Instant::now() < deadline, "the old token is refused");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    tenant
+        .move_tag("tracebloc/jobs-manager", "prod", "two")
+        .unwrap();
+    let lines = watching.until(|line| line == "}");
+    assert!(
+        !lines.iter().any(|line| line.starts_with("stderr: error")),
+        "nobody need know: {lines:#?}"
+    );
 }
 
 #[test]

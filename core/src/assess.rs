@@ -32,6 +32,8 @@ use crate::snapshot::{
 };
 use crate::version::Constraint;
 
+pub use automation::wanted_access;
+pub(crate) use automation::{is_since, limit};
 pub use chart::wanted_details;
 pub use digest::{
     PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_sources, wanted_tag_lists,
@@ -214,13 +216,24 @@ fn unanswered(snapshot: &Snapshot) -> Vec<Finding> {
         .map(|unlisted| &unlisted.gap)
         .chain(snapshot.storage.iter().flat_map(StorageFacts::gaps))
         .chain(snapshot.history.iter().flat_map(HistoryFacts::gaps))
+        .chain(
+            snapshot
+                .access
+                .iter()
+                .filter_map(|access| access.there.gap()),
+        )
         .collect();
     gaps.into_iter()
         .map(|gap| {
             Finding::new(
                 Code::ClusterUnanswered,
                 Subject::default(),
-                format!("{}: {}", gap.asked, gap.message),
+                // A refusal names what was asked for.
+                if gap.message.contains(&gap.asked) {
+                    gap.message.clone()
+                } else {
+                    format!("{}: {}", gap.asked, gap.message)
+                },
             )
         })
         .collect()
@@ -297,4 +310,4 @@ fn unknown(gap: &Gap) -> UnknownReason {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -13,6 +13,9 @@ use crate::workload::WorkloadId;
 /// The annotation on the metadata of a workload that holds its last [`Change`] as JSON. A Deployment copies it to its `ReplicaSet`s.
 pub const ANNOTATION: &str = "tracebloc.io/change";
 
+/// The command of a change that went back from another one: what that one brought is not to come again by itself.
+pub const ROLLBACK: &str = "refresh --rollback";
+
 /// The most entries that a history keeps; the oldest go first.
 pub const HISTORY_LIMIT: usize = 200;
 
@@ -41,6 +44,9 @@ pub struct Change {
     /// Why it failed, where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Where it failed: how many failed in a row with it, which is counted once however often it is looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
 }
 
 /// How far a change has come.
@@ -137,9 +143,9 @@ impl Change {
 }
 
 impl HistoryEntry {
-    /// The key of the entry in the history: sorted by time, unique by the run and the workload.
+    /// The key of the entry in the history: sorted by the time at which the change began, and the same however often it is entered.
     pub fn key(&self) -> String {
-        let time = self.ended.strftime("%Y%m%dT%H%M%S%3f");
+        let time = self.change.at.strftime("%Y%m%dT%H%M%S%3f");
         format!(
             "{time}-{}-{}-{}",
             self.change.id,
@@ -189,6 +195,7 @@ mod tests {
                     wanted: Digest::from_sha256(&[7; 32]),
                 }],
                 reason: None,
+                attempt: None,
             },
         }
     }
@@ -206,13 +213,21 @@ mod tests {
     fn keys_are_those_of_a_config_map_and_sorted_by_time() {
         let early = entry();
         let late = HistoryEntry {
-            ended: "2026-11-21T10:00:01Z".parse().unwrap(),
+            change: Change {
+                at: "2026-11-21T10:00:01Z".parse().unwrap(),
+                ..entry().change
+            },
             ..entry()
         };
+        let again = HistoryEntry {
+            ended: "2026-11-21T11:00:00Z".parse().unwrap(),
+            ..entry()
+        };
+        assert_eq!(early.key(), again.key());
         assert!(early.key() < late.key());
         assert_eq!(
             early.key(),
-            "20261121T100000500-a1-deployment-edge-jobs-manager"
+            "20261121T095900000-a1-deployment-edge-jobs-manager"
         );
         let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         assert!(early.key().chars().all(allowed));

@@ -138,7 +138,7 @@ codes! {
     UpgradeSuspended = "upgrade-suspended", Warning;
     /// The job that upgrades the release by itself runs without success, or not at all.
     UpgradeStalled = "upgrade-stalled", Warning;
-    /// The job that upgrades the release lost its rights with an upgrade that failed: only an administrator's upgrade brings them back.
+    /// The job that upgrades the release has lost its rights, by an upgrade that failed or because somebody deleted them: only an administrator brings them back.
     UpgradeLockedOut = "upgrade-locked-out", Danger;
     /// The chart has a job that follows moved tags, and this release goes without it.
     RefreshAbsent = "refresh-absent", Info;
@@ -152,6 +152,8 @@ codes! {
     RefreshRetrying = "refresh-retrying", Info;
     /// The job that follows moved tags runs without success, skips without end, or does not run at all.
     RefreshStalled = "refresh-stalled", Warning;
+    /// The job that follows moved tags has lost its rights: a role or a binding of it is not there, and its runs fail.
+    RefreshLockedOut = "refresh-locked-out", Warning;
     /// The job that follows moved tags ends well and never recorded a digest: it never did its work.
     RefreshNeverWorked = "refresh-never-worked", Warning;
     /// A job of the chart's automation is in the stored manifest and missing in the cluster: somebody deleted it.

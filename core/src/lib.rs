@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod name;
 mod nearest;
 pub mod ownership;
+pub mod plan;
 pub mod profile;
 pub mod release;
 pub mod report;

@@ -109,6 +109,21 @@ pub struct ProfileImage {
     /// The annotation on the main workload that records the digest last refreshed to.
     #[serde(default)]
     pub record: Option<String>,
+    /// The first chart version whose refresh keeps that record; the chart of an image without it says so itself, or has none.
+    #[serde(default)]
+    pub recorded_since: Option<Version>,
+}
+
+impl ProfileImage {
+    /// True where a chart version's own refresh keeps a record of the image, so that one means something and its absence a first observation.
+    pub fn is_recorded(&self, version: Option<&Version>) -> bool {
+        let by_refresh = |since: &Version| version.is_some_and(|version| version >= since);
+        self.record.is_some()
+            && match &self.carried {
+                Some(carried) => carried.is_refreshed(version),
+                None => self.recorded_since.as_ref().is_some_and(by_refresh),
+            }
+    }
 }
 
 /// An image that a container's environment names (`NAME_IMAGE_DIGEST` and the like).

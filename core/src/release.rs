@@ -4,6 +4,7 @@
 //! (helm `pkg/storage/driver/util.go`). The record carries the user's values and the rendered manifest, so it is full of secrets: nothing here
 //! prints them, and only the [`Values`] paths that a profile names are ever looked up.
 
+mod access;
 mod manifest;
 mod payload;
 mod values;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use access::{AccessId, AccessKind, DeclaredBinding};
 pub use payload::{DecodeError, INFLATED_LIMIT, Scratch};
 pub use values::{Defaults, Form, Origin, Values};
 
@@ -177,6 +179,9 @@ pub struct Release {
     /// The claims of its stored manifest, in its order.
     #[serde(default)]
     pub claims: Vec<DeclaredClaim>,
+    /// The bindings of its stored manifest that give a service account rights.
+    #[serde(default)]
+    pub bindings: Vec<DeclaredBinding>,
     /// Documents of the manifest that could not be read, by their kind and name where these could.
     pub unreadable: Vec<String>,
     /// User values over chart defaults; never serialised, never printed.

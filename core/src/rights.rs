@@ -118,36 +118,51 @@ pub fn needed(question: &Question, profile: &Profile, records: Records<'_>) -> V
     }
     if question.automation {
         rights.push(Right {
+            place: Place::Workloads,
+            group: "rbac.authorization.k8s.io",
+            resources: vec!["roles".to_owned(), "rolebindings".to_owned()],
+            verbs: &["get"],
+            name: None,
+            without: "whether a run of the chart's own jobs that failed lacked rights; asked only after one",
+        });
+        rights.push(Right {
             place: Place::Cluster,
             group: "rbac.authorization.k8s.io",
             resources: vec!["clusterroles".to_owned(), "clusterrolebindings".to_owned()],
-            verbs: &["list"],
+            verbs: &["get", "list"],
             name: None,
-            without: "whether a failed upgrade took the rights of the chart's own job; asked only after one",
+            without: "whether a failed upgrade or run lacked rights of the chart's own jobs; asked only after one",
         });
     }
     if question.storage {
-        rights.push(Right {
+        rights.extend(storage());
+    }
+    if question.history {
+        rights.extend(past(records));
+    }
+    rights
+}
+
+/// What the safety of data is told by.
+fn storage() -> [Right; 2] {
+    [
+        Right {
             place: Place::Releases,
             group: "",
             resources: vec!["persistentvolumeclaims".to_owned()],
             verbs: &["list"],
             name: None,
             without: "whether the claims are there and bound",
-        });
-        rights.push(Right {
+        },
+        Right {
             place: Place::Cluster,
             group: "",
             resources: vec!["persistentvolumes".to_owned()],
             verbs: &["list"],
             name: None,
             without: "what becomes of a volume's data when its claim is deleted",
-        });
-    }
-    if question.history {
-        rights.extend(past(records));
-    }
-    rights
+        },
+    ]
 }
 
 /// What the past is told by, beside Helm's records, the workloads and their Jobs.

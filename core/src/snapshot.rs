@@ -20,7 +20,7 @@ use crate::image::{Digest, ImageRef, Repository, Tag};
 use crate::index::{ChartChanges, ChartIndex};
 use crate::manifest::{Documents, Platform};
 use crate::name::{ChartName, Namespace};
-use crate::release::Release;
+use crate::release::{AccessId, Release};
 use crate::version::Version;
 use crate::workload::{LiveWorkload, Pod, WorkloadId, WorkloadKind};
 
@@ -116,6 +116,16 @@ pub struct Grants {
     pub bindings: BTreeSet<String>,
 }
 
+/// Whether an object that gives rights is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedAccess {
+    /// The object.
+    pub id: AccessId,
+    /// True if it is.
+    pub there: Evidence<bool>,
+}
+
 /// Everything observed for a reading command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -140,6 +150,9 @@ pub struct Snapshot {
     /// The cluster-wide rights of the charts' updaters; `None` where nothing gave reason to ask.
     #[serde(default)]
     pub grants: Option<Evidence<Grants>>,
+    /// The rights of the charts' jobs whose last run failed.
+    #[serde(default)]
+    pub access: Vec<ObservedAccess>,
     /// Whether the cluster has the API that the profile's chart needs; `None` where nothing gave reason to ask.
     #[serde(default)]
     pub has_needed_api: Option<Evidence<bool>>,
@@ -211,6 +224,7 @@ impl Snapshot {
             unlisted: Vec::new(),
             jobs: Vec::new(),
             grants: None,
+            access: Vec::new(),
             has_needed_api: None,
             storage: None,
             history: None,

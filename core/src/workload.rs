@@ -243,10 +243,19 @@ impl Workload {
 pub struct LiveWorkload {
     /// Its present template.
     pub workload: Workload,
+    /// What tells it from another of the same name, before or after it.
+    #[serde(default)]
+    pub uid: String,
+    /// True if its pods are replaced only as somebody deletes them (update strategy `OnDelete`): a changed template alone does nothing.
+    #[serde(default)]
+    pub on_delete: bool,
     /// The product's own annotations (`tracebloc.io/…`) on its metadata, which hold no secrets.
     pub records: BTreeMap<String, String>,
     /// How its rollout stands.
     pub rollout: Rollout,
+    /// What its controller says is in the way of the present rollout.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
     /// Its pods, as its controller counts them; `None` for a kind whose controller does not.
     #[serde(default)]
     pub replicas: Option<Replicas>,
@@ -265,6 +274,16 @@ pub struct LiveWorkload {
     /// When it runs, for a `CronJob`.
     #[serde(default)]
     pub cron: Option<CronFacts>,
+}
+
+/// What a controller says is in the way of a rollout (a condition of the workload).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trouble {
+    /// True once the controller counts the rollout as failed (`ProgressDeadlineExceeded`).
+    pub gave_up: bool,
+    /// In its words.
+    pub message: String,
 }
 
 /// The pods of a workload, as its controller counts them.

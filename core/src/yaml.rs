@@ -3,6 +3,9 @@
 //! Helm reads the scalars of YAML 1.1 (`no` is false, `010` is 8) and refuses duplicate keys. The values of releases pass through here, so no
 //! error repeats anything that a document holds.
 
+mod node;
+mod plain;
+
 use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, Options};
@@ -39,6 +42,15 @@ pub struct YamlError {
 /// Reads one document.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, YamlError> {
     serde_saphyr::from_slice_with_options(bytes, options()).map_err(|error| describe(&error))
+}
+
+/// Reads one document of a manifest. As [`from_slice`], but quick where it is written as charts write.
+pub(crate) fn from_document<T: DeserializeOwned>(document: &str) -> Result<T, YamlError> {
+    let quick = plain::read(document).and_then(|node| T::deserialize(node).ok());
+    match quick {
+        Some(value) => Ok(value),
+        None => from_slice(document.as_bytes()),
+    }
 }
 
 /// Reads one document of our own by way of a tree. What is read so is read once and small, and each type that is not read from YAML itself leaves

@@ -24,6 +24,9 @@ pub(crate) enum SchemaKind {
     /// What `history --output json` and `--output yaml` print.
     #[value(name = "HistoryReport")]
     HistoryReport,
+    /// What `refresh --output json` and `--output yaml` print.
+    #[value(name = "Plan")]
+    Plan,
     /// What `explain --output json` and `--output yaml` print.
     #[value(name = "ExplanationList")]
     ExplanationList,

@@ -16,6 +16,18 @@ impl FromStr for RequestTimeout {
     }
 }
 
+/// A time that something may take, or is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limit(pub(crate) Duration);
+
+impl FromStr for Limit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        duration(text).map(Self)
+    }
+}
+
 /// The time between two rounds of `--watch`: at least a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WatchInterval(pub(crate) Duration);

@@ -23,14 +23,14 @@ pub(crate) enum ClusterError {
     #[error("the server refuses the credentials (401 Unauthorized)")]
     Unauthorized,
     /// The server knows us and says no (403).
-    #[error("forbidden: the credentials may not {verb} {resource} ({message})")]
+    #[error("forbidden: the credentials may not {verb} {resource}{}", refusal.reason())]
     Forbidden {
         /// The verb.
         verb: &'static str,
         /// The resource, and where.
         resource: String,
-        /// The server's words.
-        message: String,
+        /// What else the server says.
+        refusal: Box<Refusal>,
     },
     /// No such object.
     #[error("there is no {resource}")]
@@ -68,6 +68,22 @@ pub(crate) enum ClusterError {
     /// The server has too much to do (429).
     #[error("the server limits the rate of requests (429 Too Many Requests)")]
     RateLimited,
+    /// Somebody else changed the object meanwhile, or made one of that name (409).
+    #[error("{resource} was changed by somebody else meanwhile ({message})")]
+    Conflict {
+        /// The object.
+        resource: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The server does not take the change (422): what it touches is not as it was, or a rule of the cluster is against it.
+    #[error("the server does not take the change of {resource}: {message}")]
+    Rejected {
+        /// The object.
+        resource: String,
+        /// The server's words.
+        message: String,
+    },
     /// The server failed.
     #[error("the server answers {code}: {message}")]
     Server {
@@ -90,6 +106,46 @@ pub(crate) enum ClusterError {
     /// A release record could not be decoded.
     #[error("{0}")]
     Record(#[from] tracebloc_core::release::DecodeError),
+}
+
+/// What the server says beside that it forbids: the verb and the resource are known already.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// As whom it knows us.
+    user: Option<String>,
+    /// Why, where it says more than that no rule allows it.
+    more: String,
+}
+
+impl Refusal {
+    /// Takes the server's words apart if they are those of Kubernetes' own authorizer (apiserver's `forbiddenMessage`); others are kept whole.
+    fn parse(message: String) -> Self {
+        Self::of_authorizer(&message).unwrap_or(Self {
+            user: None,
+            more: message,
+        })
+    }
+
+    fn of_authorizer(message: &str) -> Option<Self> {
+        let (_, rest) = message.split_once(" is forbidden: User \"")?;
+        let (user, rest) = rest.split_once("\" cannot ")?;
+        let rest = match rest.split_once(" in the namespace \"") {
+            Some((_, rest)) => rest.split_once('"')?.1,
+            None => rest.split_once(" at the cluster scope")?.1,
+        };
+        Some(Self {
+            user: Some(user.to_owned()),
+            more: rest.trim_start_matches([':', ' ']).to_owned(),
+        })
+    }
+
+    fn reason(&self) -> String {
+        if self.more.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", self.more)
+        }
+    }
 }
 
 fn place(at: Option<(usize, usize)>) -> String {
@@ -143,10 +199,12 @@ impl ClusterError {
             403 => Self::Forbidden {
                 verb,
                 resource,
-                message,
+                refusal: Box::new(Refusal::parse(message)),
             },
             404 => Self::NotFound { resource },
+            409 => Self::Conflict { resource, message },
             410 => Self::Expired { resource },
+            422 => Self::Rejected { resource, message },
             // The words of apiserver's `NewTooLargeResourceVersionError`: this server lags behind the one that listed.
             504 if message.contains("Too large resource version") => Self::Expired { resource },
             429 => Self::RateLimited,
@@ -200,7 +258,11 @@ impl ClusterError {
                 }
                 Self::RateLimited => GapReason::RateLimited,
                 Self::Malformed { .. } | Self::Record(_) => GapReason::Malformed,
-                Self::Expired { .. } | Self::Server { .. } | Self::Abandoned => GapReason::Failed,
+                Self::Expired { .. }
+                | Self::Conflict { .. }
+                | Self::Rejected { .. }
+                | Self::Server { .. }
+                | Self::Abandoned => GapReason::Failed,
             },
             message: self.to_string(),
         }
@@ -208,12 +270,17 @@ impl ClusterError {
 
     /// What to do next.
     pub(crate) fn hints(&self) -> Vec<String> {
+        if let Self::Forbidden { refusal, .. } = self {
+            let who = refusal
+                .user
+                .as_ref()
+                .map(|user| format!("the server knows you as `{user}`"));
+            let ask = "ask the cluster's administrator for that right, or look at one namespace with --namespace; --print-rbac prints all rights that the command needs";
+            return who.into_iter().chain([ask.to_owned()]).collect();
+        }
         let hint = match self {
             Self::Unauthorized | Self::Credentials { .. } => {
                 "log in again, or choose another context with --context; `kubectl auth whoami` shows who you are"
-            }
-            Self::Forbidden { .. } => {
-                "ask the cluster's administrator for that right, or look at one namespace with --namespace"
             }
             Self::Unreachable { .. } | Self::Timeout => {
                 "see whether `kubectl version` answers, and whether a VPN or proxy is missing"
@@ -233,6 +300,27 @@ impl ClusterError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_told_once_and_in_few_words() {
+        let error = |message: &str| {
+            let resource = "pods in namespace edge".to_owned();
+            ClusterError::from_status(403, "Forbidden", message.to_owned(), "list", resource)
+        };
+        let usual = "pods is forbidden: User \"jane\" cannot list resource \"pods\" in API group \"\" in the namespace \"edge\"";
+        let short = "forbidden: the credentials may not list pods in namespace edge";
+        assert_eq!(error(usual).to_string(), short);
+        assert!(error(usual).hints()[0].contains("`jane`"));
+        let more = format!("{usual}: RBAC: role \"x\" not found");
+        assert_eq!(
+            error(&more).to_string(),
+            format!("{short} (RBAC: role \"x\" not found)")
+        );
+        let cluster = "nodes is forbidden: User \"jane\" cannot list resource \"nodes\" in API group \"\" at the cluster scope";
+        assert_eq!(error(cluster).to_string(), short);
+        let other = "the policy of the house forbids it";
+        assert_eq!(error(other).to_string(), format!("{short} ({other})"));
+    }
 
     #[test]
     fn transport_errors_are_told_apart() {

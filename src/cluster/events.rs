@@ -24,6 +24,8 @@ struct Event {
     #[serde(default)]
     reporting_component: String,
     #[serde(default)]
+    reporting_instance: String,
+    #[serde(default)]
     source: Source,
     #[serde(rename = "eventTime")]
     sent: Option<Timestamp>,
@@ -91,6 +93,7 @@ fn read(event: Event, namespace: &Namespace) -> ObservedEvent {
         } else {
             event.reporting_component
         },
+        instance: event.reporting_instance,
         is_warning: event.kind == "Warning",
         at: series
             .and_then(|series| series.last_observed_time)
@@ -127,11 +130,14 @@ mod tests {
         assert_eq!(old.reporter, "replicaset-controller");
         assert_eq!(old.at, "2026-08-21T10:05:00Z".parse().ok());
         let new = read_json(json!({
-            "involvedObject": object, "reason": "Refreshed", "type": "Normal", "reportingComponent": "kubectl-tracebloc",
+            "involvedObject": object, "reason": "Refreshed", "type": "Normal", "reportingComponent": "kubectl-tracebloc", "reportingInstance": "a1",
             "eventTime": "2026-08-21T10:00:00.000001Z", "firstTimestamp": null, "lastTimestamp": null,
         }));
         assert_eq!((new.count, new.is_warning), (1, false));
-        assert_eq!(new.reporter, "kubectl-tracebloc");
+        assert_eq!(
+            (new.reporter.as_str(), new.instance.as_str()),
+            ("kubectl-tracebloc", "a1")
+        );
         assert_eq!(new.at, "2026-08-21T10:00:00.000001Z".parse().ok());
     }
 }

@@ -1,13 +1,19 @@
-//! Roles and bindings of the whole cluster, by name: metadata is enough.
+//! Roles and bindings: metadata is enough.
 
 use std::collections::BTreeSet;
 
 use futures_util::future::try_join;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use tracebloc_core::release::{AccessId, AccessKind};
 use tracebloc_core::snapshot::Grants;
+use url::form_urlencoded;
 
 use super::list::Query;
-use super::{Cluster, ClusterError, METADATA_LIST};
+use super::{Cluster, ClusterError, METADATA, METADATA_LIST};
+
+/// The API of roles and bindings.
+const API: &str = "/apis/rbac.authorization.k8s.io/v1";
 
 #[derive(Deserialize)]
 struct Named {
@@ -30,6 +36,30 @@ impl Cluster {
         Ok(Grants { roles, bindings })
     }
 
+    /// Whether an object that gives rights is there.
+    pub(crate) async fn has_access(&self, id: &AccessId) -> Result<bool, ClusterError> {
+        let resource = match id.kind {
+            AccessKind::RoleBinding => "rolebindings",
+            AccessKind::Role => "roles",
+            AccessKind::ClusterRoleBinding => "clusterrolebindings",
+            AccessKind::ClusterRole => "clusterroles",
+        };
+        let scope = id
+            .namespace
+            .as_ref()
+            .map_or_else(String::new, |namespace| format!("/namespaces/{namespace}"));
+        let name: String = form_urlencoded::byte_serialize(id.name.as_bytes()).collect();
+        let path = format!("{API}{scope}/{resource}/{name}");
+        match self
+            .get::<IgnoredAny>(&path, Some(METADATA), "get", &id.to_string())
+            .await
+        {
+            Ok(_) => Ok(true),
+            Err(ClusterError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn names(
         &self,
         resource: &'static str,
@@ -37,7 +67,7 @@ impl Cluster {
     ) -> Result<BTreeSet<String>, ClusterError> {
         let objects: Vec<Named> = self
             .list(&Query {
-                api: "/apis/rbac.authorization.k8s.io/v1",
+                api: API,
                 resource,
                 namespace: None,
                 labels: Some(format!("app.kubernetes.io/component={component}")),

@@ -8,8 +8,8 @@ use tracebloc_core::cronjob::CronFacts;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::ownership::{self, Marks};
 use tracebloc_core::workload::{
-    Container, EnvironmentVariable, LiveWorkload, Replicas, Rollout, Shape, Workload, WorkloadId,
-    WorkloadKind,
+    Container, EnvironmentVariable, LiveWorkload, Replicas, Rollout, Shape, Trouble, Workload,
+    WorkloadId, WorkloadKind,
 };
 
 use super::list::Query;
@@ -33,6 +33,8 @@ struct Object {
 struct Metadata {
     name: String,
     #[serde(default)]
+    uid: String,
+    #[serde(default)]
     generation: i64,
     creation_timestamp: Option<Timestamp>,
     #[serde(default)]
@@ -53,12 +55,21 @@ struct Spec {
     time_zone: Option<String>,
     #[serde(default)]
     suspend: bool,
+    #[serde(default)]
+    update_strategy: UpdateStrategy,
     template: Option<Template>,
     job_template: Option<JobTemplate>,
     #[serde(default)]
     init_containers: Vec<ContainerObject>,
     #[serde(default)]
     containers: Vec<ContainerObject>,
+}
+
+/// How a `DaemonSet` or `StatefulSet` replaces its pods.
+#[derive(Deserialize, Default)]
+struct UpdateStrategy {
+    #[serde(default, rename = "type")]
+    kind: String,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +133,17 @@ struct Status {
     last_schedule_time: Option<Timestamp>,
     last_successful_time: Option<Timestamp>,
     active: Active,
+    conditions: Vec<Condition>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Condition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+    reason: String,
+    message: String,
 }
 
 /// A `CronJob` lists the Jobs that run, a Job counts its pods: only the list is of interest.
@@ -146,14 +168,7 @@ impl Cluster {
         kind: WorkloadKind,
         record_prefix: &str,
     ) -> Result<Vec<LiveWorkload>, ClusterError> {
-        let (api, resource) = match kind {
-            WorkloadKind::Deployment => ("/apis/apps/v1", "deployments"),
-            WorkloadKind::StatefulSet => ("/apis/apps/v1", "statefulsets"),
-            WorkloadKind::DaemonSet => ("/apis/apps/v1", "daemonsets"),
-            WorkloadKind::CronJob => ("/apis/batch/v1", "cronjobs"),
-            WorkloadKind::Job => ("/apis/batch/v1", "jobs"),
-            WorkloadKind::Pod => ("/api/v1", "pods"),
-        };
+        let (api, resource) = place(kind);
         let objects: Vec<Object> = self
             .list(&Query {
                 api,
@@ -171,6 +186,39 @@ impl Cluster {
     }
 }
 
+/// Where the API keeps a kind: its prefix, and the resource in the plural.
+fn place(kind: WorkloadKind) -> (&'static str, &'static str) {
+    match kind {
+        WorkloadKind::Deployment => ("/apis/apps/v1", "deployments"),
+        WorkloadKind::StatefulSet => ("/apis/apps/v1", "statefulsets"),
+        WorkloadKind::DaemonSet => ("/apis/apps/v1", "daemonsets"),
+        WorkloadKind::CronJob => ("/apis/batch/v1", "cronjobs"),
+        WorkloadKind::Job => ("/apis/batch/v1", "jobs"),
+        WorkloadKind::Pod => ("/api/v1", "pods"),
+    }
+}
+
+/// The path of one object.
+pub(super) fn path(id: &WorkloadId) -> String {
+    let (api, resource) = place(id.kind);
+    format!("{api}/namespaces/{}/{resource}/{}", id.namespace, id.name)
+}
+
+/// The same in words.
+pub(super) fn words(id: &WorkloadId) -> String {
+    format!("{id} in namespace {}", id.namespace)
+}
+
+/// What is known of one whole object; `None` where it is not what the API sends.
+pub(super) fn read_value(
+    object: &serde_json::Value,
+    id: &WorkloadId,
+    record_prefix: &str,
+) -> Option<LiveWorkload> {
+    let object = Object::deserialize(object).ok()?;
+    Some(read(object, &id.namespace, id.kind, record_prefix))
+}
+
 fn read(
     object: Object,
     namespace: &Namespace,
@@ -180,6 +228,7 @@ fn read(
     let rollout = rollout(&object, kind);
     let replicas = replicas(&object, kind);
     let cron = cron(&object, kind);
+    let trouble = trouble(&object);
     let Object { metadata, spec, .. } = object;
     let restarted_at = spec.template.as_ref().and_then(restarted_at);
     let pod = match (spec.template, spec.job_template) {
@@ -244,6 +293,8 @@ fn read(
                 ..Shape::default()
             },
         },
+        uid: metadata.uid,
+        on_delete: spec.update_strategy.kind == "OnDelete",
         autoscaled,
         records: metadata
             .annotations
@@ -251,6 +302,7 @@ fn read(
             .filter(|(key, _)| key.starts_with(record_prefix))
             .collect::<BTreeMap<_, _>>(),
         rollout,
+        trouble,
         replicas,
         restarted_at,
         marks,
@@ -262,6 +314,32 @@ fn read(
 /// When a rollout was asked for by hand. A text that is no time was not written by kubectl, and says nothing.
 fn restarted_at(template: &Template) -> Option<Timestamp> {
     template.metadata.annotations.get(RESTARTED)?.parse().ok()
+}
+
+/// What is in the way of the present rollout; what a condition says of an earlier one does not count.
+fn trouble(object: &Object) -> Option<Trouble> {
+    let Object {
+        metadata, status, ..
+    } = object;
+    if status.observed_generation < metadata.generation {
+        return None;
+    }
+    let has = |condition: &&Condition, kind: &str, status: &str| {
+        condition.kind == kind && condition.status == status
+    };
+    let gave_up = status.conditions.iter().find(|condition| {
+        has(condition, "Progressing", "False") && condition.reason == "ProgressDeadlineExceeded"
+    });
+    let refused = status
+        .conditions
+        .iter()
+        .find(|condition| has(condition, "ReplicaFailure", "True"));
+    // That pods may not be made says more than that there are none in time.
+    let message = refused.or(gave_up)?.message.clone();
+    Some(Trouble {
+        gave_up: gave_up.is_some(),
+        message,
+    })
 }
 
 /// The counts of the kinds that keep some.

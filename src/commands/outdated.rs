@@ -97,7 +97,7 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &OutdatedArgs) -> Resul
         name: "kubectl-tracebloc-outdated",
         namespace: (!args.all_namespaces).then_some(&asker.namespace),
         release: None,
-        pull_secrets: args.source.use_pull_secrets,
+        pull_secrets: args.source.registry.use_pull_secrets,
     };
     reading::print_rights(asker, ui, &question(args), &subject)
 }

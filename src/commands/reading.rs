@@ -8,7 +8,7 @@ use tracebloc_core::report::Report;
 use tracebloc_core::rights::{self, Records};
 
 use super::watch::{Form, Round, Rounds};
-use crate::cli::{FindingArgs, SourceArgs, WatchArgs};
+use crate::cli::{FindingArgs, RegistryArgs, SourceArgs, WatchArgs};
 use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::gather::{self, Gathered, Request, Scope};
@@ -43,16 +43,27 @@ pub(super) fn request(
 ) -> Result<Request, Error> {
     Ok(Request {
         repository: source.repo,
-        use_cache: !source.no_cache,
-        plain_http: source.plain_http,
-        mirrors: source.registry_mirror,
         compare_source: source.compare_source,
-        use_pull_secrets: source.use_pull_secrets,
-        roots: match source.ca_file {
+        ..of_images(scope, question, source.registry)?
+    })
+}
+
+/// The same for a command that asks about images only.
+pub(super) fn of_images(
+    scope: Scope,
+    question: Question,
+    registry: RegistryArgs,
+) -> Result<Request, Error> {
+    Ok(Request {
+        use_cache: !registry.no_cache,
+        plain_http: registry.plain_http,
+        mirrors: registry.registry_mirror,
+        use_pull_secrets: registry.use_pull_secrets,
+        roots: match registry.ca_file {
             Some(path) => ExtraRoots::read(&path)?,
             None => ExtraRoots::default(),
         },
-        max_requests: source.max_requests,
+        max_requests: registry.max_requests,
         ..of_the_cluster(scope, question)
     })
 }

@@ -88,7 +88,7 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &StatusArgs) -> Result<
         name: "kubectl-tracebloc-status",
         namespace: Some(named.unwrap_or(&asker.namespace)),
         release: args.release.as_ref().map(|release| &release.name),
-        pull_secrets: args.source.use_pull_secrets,
+        pull_secrets: args.source.registry.use_pull_secrets,
     };
     reading::print_rights(asker, ui, &question(args), &subject)
 }

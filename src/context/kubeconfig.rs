@@ -26,6 +26,8 @@ pub(crate) struct Target {
     pub(crate) server: String,
     /// The namespace in force.
     pub(crate) namespace: String,
+    /// True if it was said which cluster is meant, or there is no other: by flag, by Helm's variable, or in a pod.
+    pub(crate) is_explicit: bool,
     /// The kubeconfig given by flag, to be repeated in advice.
     pub(crate) kubeconfig: Option<PathBuf>,
     /// kube's own form of all this.
@@ -113,6 +115,10 @@ impl Target {
             context,
             server: shown(&config.cluster_url),
             namespace,
+            is_explicit: [&flags.context, &flags.cluster, &flags.server]
+                .into_iter()
+                .flatten()
+                .any(|text| !text.is_empty()),
             kubeconfig: flags.kubeconfig.clone(),
             config,
         })
@@ -138,6 +144,7 @@ impl Target {
             context: None,
             server: shown(&config.cluster_url),
             namespace,
+            is_explicit: true,
             kubeconfig: None,
             config,
         })

@@ -28,12 +28,16 @@ pub(crate) struct RegistryConfiguration {
     pub(crate) unread: Vec<Gap>,
 }
 
+/// The variable that names one file in place of all.
+const NAMING: &str = "CONTAINERS_REGISTRIES_CONF";
+
 impl RegistryConfiguration {
     /// Reads the files that there are; of two that speak of the same prefix the later one counts.
     pub(super) fn read(environment: &Environment) -> Self {
         let mut configuration = Self::default();
+        let is_named = environment.get(NAMING).is_some();
         for path in files(environment, Path::new(SYSTEM)) {
-            configuration.add(&path, read(&path));
+            configuration.add(&path, read(&path, is_named));
         }
         configuration
     }
@@ -141,7 +145,7 @@ fn malformed(error: &toml::de::Error, text: &str) -> String {
 
 /// The files in the order in which they count. One that the environment names stands alone.
 fn files(environment: &Environment, system: &Path) -> Vec<PathBuf> {
-    if let Some(path) = environment.get("CONTAINERS_REGISTRIES_CONF") {
+    if let Some(path) = environment.get(NAMING) {
         return vec![path.into()];
     }
     let home = || {
@@ -180,11 +184,13 @@ fn drop_ins(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// The text of a file; `None` where there is none.
-fn read(path: &Path) -> Result<Option<String>, String> {
+/// The text of a file; `None` where there is none. One that the environment names must be there: else what it should say is not known.
+fn read(path: &Path, named: bool) -> Result<Option<String>, String> {
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {
+            return Ok(None);
+        }
         Err(error) => return Err(format!("cannot be read: {error}")),
     };
     let mut text = String::new();
@@ -327,10 +333,11 @@ mod tests {
         assert_eq!((&found[0], &found[1..]), (&main, &drop_ins[..]));
         let named = [("CONTAINERS_REGISTRIES_CONF", "/n.conf")];
         assert_eq!(files(&environment(&named), &system), [Path::new("/n.conf")]);
-        assert_eq!(read(&place.join("absent")), Ok(None));
-        assert!(read(&place).is_err(), "a folder is no file");
+        assert_eq!(read(&place.join("absent"), false), Ok(None));
+        assert!(read(&place.join("absent"), true).is_err());
+        assert!(read(&place, false).is_err(), "a folder is no file");
         std::fs::write(&main, vec![b' '; 1024 * 1024 + 1]).unwrap();
-        assert!(read(&main).unwrap_err().contains("larger"));
+        assert!(read(&main, false).unwrap_err().contains("larger"));
         std::fs::remove_dir_all(&place).unwrap();
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tracebloc_core::report::HistoryReport;
 
 use super::grid::Grid;
-use super::{Look, changes, section};
+use super::{Look, changes, findings, section};
 
 /// The whole answer for people, who call us by that name.
 pub(crate) fn screen(report: &HistoryReport, look: &Look, program: &str) -> String {
@@ -28,7 +28,7 @@ pub(crate) fn screen(report: &HistoryReport, look: &Look, program: &str) -> Stri
             "\n  {faint}older entries were left out: --max shows more{faint:#}"
         );
     }
-    section::findings(&mut text, &report.findings, look, program);
+    findings::section(&mut text, &report.findings, look, program);
     text
 }
 

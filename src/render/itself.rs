@@ -28,27 +28,29 @@ fn answer(release: &ReleaseReport, now: Timestamp) -> Option<String> {
         ("chart", &automation.auto_upgrade),
         ("images", &automation.image_refresh),
     ];
-    let said = |works: bool| -> Vec<String> {
-        jobs.iter()
-            .filter(|(_, job)| (job.state == AutomationState::Ok) == works)
-            .map(|(what, job)| {
-                if works {
-                    format!("{what} {}", when(job, now))
-                } else {
-                    format!("{what}: {}", why(job))
-                }
-            })
-            .collect()
+    let (mut works, mut rests, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    for (what, job) in jobs {
+        match job.state {
+            AutomationState::Ok => works.push(format!("{what} {}", when(job, now))),
+            AutomationState::Unknown => unknown.push((what, why(job))),
+            _ => rests.push(format!("{what}: {}", why(job))),
+        }
+    }
+    let not_known = match unknown.as_slice() {
+        // The same list was refused for both.
+        [(_, one), (_, other)] if one == other => {
+            return Some(format!("whether it updates itself is {one}"));
+        }
+        several => several.iter().fold(String::new(), |told, (what, why)| {
+            told + "; " + what + ": " + why
+        }),
     };
-    let (works, rests) = (said(true), said(false));
+    let (works, rests) = (works.join(", "), rests.join(", "));
     Some(match (works.is_empty(), rests.is_empty()) {
-        (false, true) => format!("updates itself, {}", works.join(", ")),
-        (false, false) => format!(
-            "updates itself in part, {}; not {}",
-            works.join(", "),
-            rests.join(", ")
-        ),
-        (true, _) => format!("does not update itself; {}", rests.join(", ")),
+        (false, true) => format!("updates itself, {works}{not_known}"),
+        (false, false) => format!("updates itself in part, {works}; not {rests}{not_known}"),
+        (true, false) => format!("does not update itself; {rests}{not_known}"),
+        (true, true) => format!("whether it updates itself is not known{not_known}"),
     })
 }
 
@@ -119,7 +121,29 @@ mod tests {
         let blocked =
             json!({"state": "stalled", "detail": "the upgrade to 1.9.51 is known to fail"});
         let absent = json!({"state": "absent"});
+        let unknown = json!({"state": "unknown", "detail": "forbidden"});
+        let failed = json!({"state": "unknown", "detail": "no answer"});
         for (upgrade, refresh, expected) in [
+            (
+                &unknown,
+                &unknown,
+                "edge/behind: whether it updates itself is not known, forbidden",
+            ),
+            (
+                &unknown,
+                &failed,
+                "edge/behind: whether it updates itself is not known; chart: not known, forbidden; images: not known, no answer",
+            ),
+            (
+                &soon,
+                &unknown,
+                "edge/behind: updates itself, chart next 14:23 UTC; images: not known, forbidden",
+            ),
+            (
+                &absent,
+                &unknown,
+                "edge/behind: does not update itself; chart: no job; images: not known, forbidden",
+            ),
             (
                 &soon,
                 &later,

@@ -6,6 +6,7 @@ use tracebloc_core::finding::{Code, Finding};
 use tracebloc_core::report::{OutdatedReport, Summary};
 use tracebloc_core::time::counted;
 
+use super::fold::fold;
 use super::layout::Layout;
 use super::text::{cut, harmless, width_of, wrap};
 use super::{Detail, Look};
@@ -99,9 +100,15 @@ fn notes(text: &mut String, report: &OutdatedReport, layout: &Layout, look: &Loo
         return;
     }
     line!(text, "");
-    for finding in worth {
+    for told in fold(worth) {
+        let finding = told.finding;
         let (word, style) = (finding.severity.as_str(), look.styles.of(finding.severity));
-        let whole = format!("{word} {} ({})", told_of(finding), finding.code);
+        let whole = format!(
+            "{word} {}{} ({})",
+            about(finding),
+            told.message(),
+            finding.code
+        );
         for (number, line) in wrap(&whole, look.width, "  ").into_iter().enumerate() {
             match line.strip_prefix(word).filter(|_| number == 0) {
                 Some(rest) => line!(text, "{style}{word}{style:#}{rest}"),
@@ -111,14 +118,29 @@ fn notes(text: &mut String, report: &OutdatedReport, layout: &Layout, look: &Loo
     }
 }
 
-/// The message with the release that it is about.
-fn told_of(finding: &Finding) -> String {
-    let about = finding
+/// The release that a finding is about, to stand before the message.
+fn about(finding: &Finding) -> String {
+    finding
         .subject
         .release
         .as_ref()
-        .map_or_else(String::new, |release| format!("{release}: "));
-    format!("{about}{}", harmless(&finding.message))
+        .map_or_else(String::new, |release| format!("{release}: "))
+}
+
+/// The finding that says best what its lines are for, of those with the same: for an upgrade how far the chart is behind, for a look at something
+/// else in its place what keeps from it.
+fn title<'a>(report: &'a OutdatedReport, finding: &'a Finding) -> &'a Finding {
+    let upgrades = |line: &String| line.starts_with("helm upgrade ");
+    let best = if finding.advice.iter().any(upgrades) {
+        Code::ChartBehind
+    } else {
+        Code::UpgradeBlocked
+    };
+    report
+        .findings
+        .iter()
+        .find(|other| other.code == best && other.advice == finding.advice)
+        .unwrap_or(finding)
 }
 
 /// What to type next, each line once, under what it is for.
@@ -138,7 +160,17 @@ fn next(text: &mut String, report: &OutdatedReport, look: &Look) {
         if told.is_empty() {
             line!(text, "\n{header}Next{header:#}");
         }
-        let comment = format!("  # {}", told_of(finding));
+        let only_tries = new.iter().any(|line| line.contains(" --dry-run="));
+        let comment = format!(
+            "  # {}{}{}",
+            about(finding),
+            harmless(&title(report, finding).message),
+            if only_tries {
+                "; this line only tries the upgrade, see upgrade-blocked"
+            } else {
+                ""
+            }
+        );
         for line in wrap(&comment, look.width, "  #   ") {
             line!(text, "{faint}{line}{faint:#}");
         }

@@ -57,6 +57,13 @@ pub(crate) fn roles(rights: &[Right], subject: &Subject<'_>) -> String {
             documents.push(document("Role", name, Some(place), &here));
         }
     }
+    if namespace.is_some() {
+        for place in *further {
+            text.push_str(&format!(
+                "# {place} is where the chart runs its node agents, unless a release's value nodeAgents.namespace.name says another: then put that in its place.\n"
+            ));
+        }
+    }
     text.push_str(
         "# Any rule may be left out: the rest is answered, and a finding names what is missing.\n",
     );

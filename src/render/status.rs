@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tracebloc_core::claim::ReclaimPolicy;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::report::{
-    AutomationState, ClaimReport, JobReport, PinKind, StatusReport, TagSource, WorkloadReport,
-    WorkloadState,
+    AutomationState, ChartState, ClaimReport, JobReport, PinKind, StatusReport, TagSource,
+    WorkloadReport, WorkloadState,
 };
 use tracebloc_core::time::{age, counted};
 
@@ -19,7 +19,7 @@ use super::outdated::verdict;
 use super::rows;
 use super::section::{self, ago, title};
 use super::text::{chart_state, cut_middle, harmless, wrap};
-use super::{Detail, Look, changes};
+use super::{Detail, Look, changes, findings};
 
 /// The most columns of a volume's name on a terminal: both its ends tell it.
 const LONGEST_VOLUME: usize = 24;
@@ -35,7 +35,7 @@ pub(crate) fn screen(report: &StatusReport, look: &Look, program: &str) -> Strin
     automation(&mut text, report, look);
     storage(&mut text, &report.release.storage, look);
     last_changes(&mut text, report, look);
-    section::findings(&mut text, &report.findings, look, program);
+    findings::section(&mut text, &report.findings, look, program);
     text
 }
 
@@ -75,6 +75,7 @@ fn chart(text: &mut String, report: &StatusReport, look: &Look) {
     title(text, "Chart", look);
     let latest = match &chart.latest {
         Some(latest) => format!("{latest} is the newest that fits"),
+        None if chart.state == ChartState::Replaced => "no longer published".to_owned(),
         None => "the newest is not known".to_owned(),
     };
     let mut notes = vec![latest];
@@ -200,12 +201,32 @@ fn automation(text: &mut String, report: &StatusReport, look: &Look) {
         ("chart upgrade", &automation.auto_upgrade),
         ("image refresh", &automation.image_refresh),
     ] {
-        grid.row(job_row(name, job, report.checked_at, look));
+        let detail = job_detail(job, report, look);
+        grid.row(job_row(name, job, &detail, report.checked_at, look));
     }
     grid.write(text, look.width);
 }
 
-fn job_row(name: &str, job: &JobReport, now: Timestamp, look: &Look) -> [Cell; 5] {
+/// When a job runs, and what else is to be said of it, unless a finding says it.
+fn job_detail(job: &JobReport, report: &StatusReport, look: &Look) -> String {
+    let is_told = |detail: &str| {
+        let mut findings = report.findings.iter();
+        look.detail == Detail::Short && findings.any(|finding| finding.message.contains(detail))
+    };
+    let schedule = job.schedule.as_ref();
+    let detail = job.detail.as_ref().filter(|detail| !is_told(detail));
+    let since = job
+        .since
+        .map(|since| format!("since {}", ago(report.checked_at, since)));
+    let parts = [
+        schedule.map(|schedule| format!("at {schedule}")),
+        detail.cloned(),
+        since,
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn job_row(name: &str, job: &JobReport, detail: &str, now: Timestamp, look: &Look) -> [Cell; 5] {
     let styles = look.styles;
     let (word, style) = match job.state {
         AutomationState::Ok => ("ok", styles.good),
@@ -219,25 +240,6 @@ fn job_row(name: &str, job: &JobReport, now: Timestamp, look: &Look) -> [Cell; 5
         AutomationState::Unknown => ("unknown", styles.warning),
     };
     let never = || "-".to_owned();
-    // What is wrong with a job is a finding, in more words.
-    let is_told = match job.state {
-        AutomationState::Stalled
-        | AutomationState::Flapping
-        | AutomationState::Wedged
-        | AutomationState::LockedOut => look.detail == Detail::Short,
-        AutomationState::Ok
-        | AutomationState::Suspended
-        | AutomationState::Inert
-        | AutomationState::Absent
-        | AutomationState::Unknown => false,
-    };
-    let mut detail: Vec<String> = job.detail.iter().filter(|_| !is_told).cloned().collect();
-    if let Some(since) = job.since {
-        detail.push(format!("since {}", ago(now, since)));
-    }
-    if let Some(schedule) = &job.schedule {
-        detail.push(format!("at {schedule}"));
-    }
     [
         Cell::from(name),
         Cell::new(word, style),
@@ -246,7 +248,7 @@ fn job_row(name: &str, job: &JobReport, now: Timestamp, look: &Look) -> [Cell; 5
             job.next_run
                 .map_or_else(never, |at| format!("in {}", age(at.duration_since(now)))),
         ),
-        Cell::from(detail.join(", ")),
+        Cell::from(detail),
     ]
 }
 

@@ -1,11 +1,14 @@
 //! The chart's own jobs: whether what is behind will fix itself, and when; or since when not, and why.
 
+mod access;
 mod deadline;
 mod pace;
 mod refresh;
 mod upgrade;
 
 use jiff::Timestamp;
+
+pub use access::wanted_access;
 
 use super::{Case, breakers, unknown};
 use crate::cronjob::{CronFacts, LiveJob};
@@ -129,7 +132,7 @@ fn presence<'facts>(
 }
 
 /// True if the release's chart is of this version or a later one; a version that cannot be read is taken for a new one.
-fn is_since(release: &Release, version: &Version) -> bool {
+pub(crate) fn is_since(release: &Release, version: &Version) -> bool {
     release
         .chart
         .version
@@ -138,7 +141,7 @@ fn is_since(release: &Release, version: &Version) -> bool {
 }
 
 /// The number in a value, or the one to take where it holds none.
-fn limit(release: &Release, path: &str, otherwise: u32) -> u32 {
+pub(crate) fn limit(release: &Release, path: &str, otherwise: u32) -> u32 {
     release
         .values
         .text(path)

@@ -133,15 +133,22 @@ fn state(
                     .and_then(|tag| snapshot.published.get(tag));
                 (ImageState::Idle, asked.and_then(Evidence::gap).map(unknown))
             }
-            Some((pod, reason)) => unknown_because(
-                GapReason::NotFound,
-                format!(
-                    "no pod has content of it yet: {pod} waits{}",
-                    reason
-                        .as_ref()
-                        .map_or_else(String::new, |reason| format!(" ({reason})"))
-                ),
-            ),
+            Some((pod, reason)) => {
+                let reason = reason
+                    .as_ref()
+                    .map_or_else(String::new, |reason| format!(" ({reason})"));
+                // What the registry has not, no pod can pull.
+                let missing = image
+                    .tag
+                    .as_ref()
+                    .and_then(|tag| snapshot.published.get(tag)?.gap())
+                    .filter(|gap| gap.reason == GapReason::NotFound)
+                    .map_or_else(String::new, |gap| format!("; {}", gap.message));
+                unknown_because(
+                    GapReason::NotFound,
+                    format!("no pod has content of it yet: {pod} waits{reason}{missing}"),
+                )
+            }
         };
     }
     let reasons = tally

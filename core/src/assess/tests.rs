@@ -22,10 +22,10 @@ use crate::workload::{
 };
 
 /// A moment between ticks: the upgrader ran at 10:23, the refresh at 10:22.
-pub(super) const NOW: &str = "2026-08-21T10:25:00Z";
+pub(crate) const NOW: &str = "2026-08-21T10:25:00Z";
 
 /// A refusal.
-pub(super) fn gap(asked: &str) -> Gap {
+pub(crate) fn gap(asked: &str) -> Gap {
     Gap {
         asked: asked.into(),
         reason: GapReason::Forbidden,
@@ -34,7 +34,7 @@ pub(super) fn gap(asked: &str) -> Gap {
 }
 
 /// The namespace.
-pub(super) fn edge() -> Namespace {
+pub(crate) fn edge() -> Namespace {
     Namespace::parse("edge").unwrap()
 }
 
@@ -72,7 +72,7 @@ pub(super) fn release(version: &str, revision: u32, status: &str, values: &Value
 }
 
 /// A workload with one container.
-pub(super) fn live(kind: WorkloadKind, name: &str, cron: Option<CronFacts>) -> LiveWorkload {
+pub(crate) fn live(kind: WorkloadKind, name: &str, cron: Option<CronFacts>) -> LiveWorkload {
     let container = Container::declared(
         "api".into(),
         "tracebloc/jobs-manager:prod",
@@ -89,12 +89,15 @@ pub(super) fn live(kind: WorkloadKind, name: &str, cron: Option<CronFacts>) -> L
             containers: vec![container],
             shape: Shape::default(),
         },
+        uid: format!("uid-of-{name}"),
+        on_delete: false,
         records: BTreeMap::new(),
         rollout: if cron.is_some() {
             Rollout::None
         } else {
             Rollout::Settled
         },
+        trouble: None,
         replicas: None,
         restarted_at: None,
         autoscaled: false,
@@ -105,7 +108,7 @@ pub(super) fn live(kind: WorkloadKind, name: &str, cron: Option<CronFacts>) -> L
 }
 
 /// Everything well: both jobs succeeded at their last ticks, and the refresh recorded a digest.
-pub(super) fn healthy(version: &str) -> Snapshot {
+pub(crate) fn healthy(version: &str) -> Snapshot {
     let cron = |schedule: &str, last: &str| CronFacts {
         schedule: schedule.into(),
         created_at: Some("2026-08-01T00:00:00Z".parse().unwrap()),
@@ -173,7 +176,7 @@ pub(super) fn codes(snapshot: &Snapshot) -> Vec<String> {
 }
 
 /// A release in which everything is well, with these values of the user.
-pub(super) fn with_values(version: &str, values: &Value) -> Snapshot {
+pub(crate) fn with_values(version: &str, values: &Value) -> Snapshot {
     let mut snapshot = healthy(version);
     snapshot.releases[0].record = Evidence::Known(release(version, 1, "deployed", values));
     snapshot

@@ -234,10 +234,10 @@ impl Code {
                 next_step: "Look at the last Job with the advised command and remove the cause, or upgrade by hand.",
             },
             Self::UpgradeLockedOut => Explanation {
-                rests_on: "The release's failed revision, and the cluster roles that the chart's updater needs.",
-                cause: "An upgrade that the job began removed its own rights before it failed.",
-                consequence: "The job can neither finish nor undo the upgrade; every further run fails.",
-                next_step: "Run the advised upgrade as an administrator: it brings the rights back.",
+                rests_on: "The release's failed revision, or the job's last run that failed, and the roles and bindings that the job needs.",
+                cause: "An upgrade that the job began removed its own rights before it failed, or somebody deleted a role or a binding.",
+                consequence: "The job can neither upgrade nor undo an upgrade; every further run fails.",
+                next_step: "Run the advised line as an administrator: it brings the rights back.",
             },
             Self::RefreshAbsent => Explanation {
                 rests_on: "The release's values and stored manifest, and the chart's versions that have such a job.",
@@ -274,6 +274,12 @@ impl Code {
                 cause: "Runs fail, hang or are not started, or skip again and again because a rollout never settles.",
                 consequence: "Moved tags reach no running pod, though everything looks automatic.",
                 next_step: "Look at the last Job and at the workload's rollout with the advised command, and remove the cause.",
+            },
+            Self::RefreshLockedOut => Explanation {
+                rests_on: "The job's last run, which failed, and the bindings of the stored manifest with their roles, which were looked for in the cluster.",
+                cause: "Somebody deleted a role or a binding, or an upgrade that failed half-way did.",
+                consequence: "Moved tags reach no running pod: every run fails.",
+                next_step: "Run the advised line as an administrator: it makes what is missing anew.",
             },
             Self::RefreshNeverWorked => Explanation {
                 rests_on: "The job's successes, and the records that it should have left on the main workload.",
@@ -369,7 +375,7 @@ impl Code {
                 rests_on: "A request to the API server that failed or was refused.",
                 cause: "The credentials lack a right, or the server did not answer in time.",
                 consequence: "What rests on that answer is unknown; the rest is answered.",
-                next_step: "Ask for the right that the message names (verb and resource), or give more time with `--request-timeout`, and ask again.",
+                next_step: "Ask for the right that the message names (verb and resource; `--print-rbac` prints all that the command needs), or give more time with `--request-timeout`, and ask again.",
             },
         }
     }

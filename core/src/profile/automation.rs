@@ -70,6 +70,8 @@ pub struct Grant {
 pub struct ImageRefresh {
     /// The job itself.
     pub job: OwnJob,
+    /// The first chart version whose job leaves a workload that has not settled.
+    pub settles_since: Version,
     /// Where it does nothing.
     pub mirror: MirrorRule,
     /// Its guard against rollouts that fail again and again.

@@ -81,6 +81,8 @@ pub enum Test {
     IsOwn,
     /// It is there, and has not this form.
     IsNo(Form),
+    /// The user set keys under it that are none of these.
+    HasKeysBeside(Vec<String>),
 }
 
 /// What must hold of the cluster.
@@ -147,6 +149,7 @@ impl Test {
             Self::IsSet(wanted) => set.is_some() == *wanted,
             Self::IsOwn => set.is_some_and(|(_, origin)| *origin == Origin::User),
             Self::IsNo(form) => values.has_form(path, *form) == Some(false),
+            Self::HasKeysBeside(known) => values.sets_keys_beside(path, known),
         }
     }
 }

@@ -5,6 +5,7 @@ mod kind;
 
 use serde::Deserialize;
 
+use super::access::{self, DeclaredBinding};
 use crate::claim::{ClaimId, DeclaredClaim};
 use crate::name::Namespace;
 use crate::workload::{Container, EnvironmentVariable, Shape, Workload, WorkloadId, WorkloadKind};
@@ -15,6 +16,7 @@ use kind::declared_kind;
 pub(super) struct Contents {
     pub(super) workloads: Vec<Workload>,
     pub(super) claims: Vec<DeclaredClaim>,
+    pub(super) bindings: Vec<DeclaredBinding>,
     pub(super) unreadable: Vec<String>,
 }
 
@@ -173,6 +175,7 @@ pub(super) fn parse(manifest: &str, release_namespace: &Namespace) -> Contents {
     let mut contents = Contents {
         workloads: Vec::new(),
         claims: Vec::new(),
+        bindings: Vec::new(),
         unreadable: Vec::new(),
     };
     for document in yaml::documents(manifest) {
@@ -190,6 +193,8 @@ pub(super) fn parse(manifest: &str, release_namespace: &Namespace) -> Contents {
             read(document, kind, release_namespace)
                 .map(|workload| contents.workloads.push(workload))
         } else {
+            let binding = access::binding(document, &written, release_namespace);
+            contents.bindings.extend(binding);
             continue;
         };
         if is_read.is_none() {
@@ -201,7 +206,7 @@ pub(super) fn parse(manifest: &str, release_namespace: &Namespace) -> Contents {
 }
 
 fn claim(document: &str, release_namespace: &Namespace) -> Option<DeclaredClaim> {
-    let document: ClaimDocument = yaml::from_slice(document.as_bytes()).ok()?;
+    let document: ClaimDocument = yaml::from_document(document).ok()?;
     let Metadata { name, namespace } = document.metadata.names;
     let policy = document.metadata.annotations.and_then(|notes| notes.policy);
     Some(DeclaredClaim {
@@ -218,7 +223,10 @@ fn claim(document: &str, release_namespace: &Namespace) -> Option<DeclaredClaim>
 }
 
 /// The namespace of an object, which is the release's where it names none.
-fn namespace_of(written: Option<&str>, release_namespace: &Namespace) -> Option<Namespace> {
+pub(super) fn namespace_of(
+    written: Option<&str>,
+    release_namespace: &Namespace,
+) -> Option<Namespace> {
     match written {
         None | Some("") => Some(release_namespace.clone()),
         Some(name) => Namespace::parse(name).ok(),
@@ -226,7 +234,7 @@ fn namespace_of(written: Option<&str>, release_namespace: &Namespace) -> Option<
 }
 
 fn read(document: &str, kind: WorkloadKind, release_namespace: &Namespace) -> Option<Workload> {
-    let document: Document = yaml::from_slice(document.as_bytes()).ok()?;
+    let document: Document = yaml::from_document(document).ok()?;
     if document.kind != kind.as_str() {
         return None;
     }

@@ -168,6 +168,7 @@ impl Release {
             },
             workloads: contents.workloads,
             claims: contents.claims,
+            bindings: contents.bindings,
             unreadable: contents.unreadable,
             values,
         })

@@ -138,6 +138,17 @@ impl Values {
         (!value.is_null()).then(|| form.fits(value))
     }
 
+    /// True if the user set a key at that path that is none of the known ones. Keys of the chart's own do not count: an upgrade replaces them; nor
+    /// does one that is `null`, with which Helm takes a default away.
+    pub fn sets_keys_beside(&self, path: &str, known: &[String]) -> bool {
+        lookup(&self.user, path)
+            .and_then(Value::as_object)
+            .is_some_and(|keys| {
+                keys.iter()
+                    .any(|(key, value)| !value.is_null() && !known.contains(key))
+            })
+    }
+
     /// True if the chart's stored defaults have a key at that path, whatever it holds.
     pub fn has_default(&self, path: &str) -> bool {
         lookup(&self.chart, path).is_some()
@@ -258,6 +269,23 @@ mod tests {
         assert_eq!(values.text("a.b.c"), None);
         assert_eq!(values.text("port.x"), None);
         assert!(values.has_default("images.jobsManager") && !values.has_default("port"));
+    }
+
+    #[test]
+    fn keys_beside_the_known_ones_are_those_of_the_user() {
+        let known = ["dev".to_owned(), "prod".to_owned()];
+        let beside = |tags: Value| {
+            let defaults = json!({"tags": {"prod": "1", "canary": "2"}});
+            Values::new(Some(json!({"tags": tags})), Some(defaults))
+                .sets_keys_beside("tags", &known)
+        };
+        assert!(beside(json!({"dev": "x", "test": "y"})));
+        assert!(!beside(json!({"dev": "x", "test": null})));
+        assert!(
+            !beside(json!({"prod": "x"})),
+            "the chart's own do not count"
+        );
+        assert!(!beside(json!("text")) && !beside(Value::Null));
     }
 
     #[test]

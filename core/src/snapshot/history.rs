@@ -71,6 +71,8 @@ pub struct ObservedEvent {
     pub message: String,
     /// Who sent it.
     pub reporter: String,
+    /// Which part or run of it; for our own events the change's id.
+    pub instance: String,
     /// True if it tells of something that went wrong.
     pub is_warning: bool,
     /// When it was sent last.

@@ -141,3 +141,36 @@ fn the_wide_form_is_never_shortened() {
     assert_eq!(rows_of(&wide(Some(80))), rows_of(&wide(None)));
     assert!(wide(Some(80)).contains(&sample::digest('a')));
 }
+
+#[test]
+fn a_line_stands_under_what_says_best_what_it_is_for() {
+    let title = |advice: &str| {
+        let mut report = sample::report();
+        report.findings[0].advice = vec![advice.to_owned()];
+        let finding = |code: &str, message: &str| {
+            let mut value = serde_json::to_value(&report.findings[0]).unwrap();
+            value["code"] = code.into();
+            value["message"] = message.into();
+            serde_json::from_value::<Finding>(value).unwrap()
+        };
+        let fault = finding("missing-fix", "it lacks a fix");
+        let blocked = finding("upgrade-blocked", "an upgrade fails");
+        report.findings.insert(0, fault);
+        report.findings.push(blocked);
+        let text = table(&report, &look(None));
+        let next = text.split("Next\n").nth(1).unwrap().to_owned();
+        assert_eq!(next.matches(advice).count(), 1, "{next}");
+        next.lines().next().unwrap().to_owned()
+    };
+    let behind =
+        "  # edge/behind: client 1.9.28 is 2 versions behind 1.9.51, installed 98 days ago";
+    assert_eq!(title("helm upgrade behind client"), behind);
+    assert_eq!(
+        title("helm upgrade behind client --dry-run=server"),
+        format!("{behind}; this line only tries the upgrade, see upgrade-blocked")
+    );
+    assert_eq!(
+        title("kubectl get persistentvolumeclaims"),
+        "  # edge/behind: an upgrade fails"
+    );
+}

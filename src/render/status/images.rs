@@ -10,11 +10,20 @@ use tracebloc_core::time::counted;
 use super::title;
 use crate::render::grid::{Cell, Grid};
 use crate::render::rows;
-use crate::render::text::{harmless, image_state};
+use crate::render::text::{cut_middle, harmless, image_state};
 use crate::render::{Detail, Look};
 
 /// So many digits of a digest tell it from the others of a release.
 const DIGITS: usize = 8;
+
+/// From so many columns on a terminal has room for names of any length.
+const ROOMY: usize = 100;
+
+/// The most columns of a name on a narrower one: both its ends tell it, and the note has room to be broken.
+const LONGEST_NAME: usize = 22;
+
+/// The column of the recorded digests.
+const RECORDED: usize = 2;
 
 /// What stands for a digest that there is not.
 const NONE: &str = "-";
@@ -39,8 +48,20 @@ pub(super) fn brief(text: &str) -> String {
 }
 
 fn short(text: &mut String, images: &[ImageReport], look: &Look) {
-    let titles = ["IMAGE", "PUBLISHED", "RECORDED", "SPEC", "RUNNING", "STATE"];
-    let mut grid = Grid::titled(&titles, look.styles.faint);
+    let is_narrow = look.width.is_some_and(|width| width < ROOMY);
+    let longest = if is_narrow { LONGEST_NAME } else { usize::MAX };
+    let is_recorded = images.iter().any(|image| image.digest.recorded.is_some());
+    // A column without anything in it takes the room of those that have something.
+    let is_shown = |column: usize| column != RECORDED || is_recorded || !is_narrow;
+    let shown = |cells: [Cell; 6]| {
+        let cells = cells.into_iter().enumerate();
+        cells.filter_map(move |(column, cell)| is_shown(column).then_some(cell))
+    };
+    let mut grid = Grid::default();
+    grid.row(shown(
+        ["IMAGE", "PUBLISHED", "RECORDED", "SPEC", "RUNNING", "STATE"]
+            .map(|title| Cell::new(title, look.styles.faint)),
+    ));
     for image in images {
         let digest = &image.digest;
         let one = |digest: Option<&Digest>| {
@@ -58,14 +79,14 @@ fn short(text: &mut String, images: &[ImageReport], look: &Look) {
         };
         let mut state = vec![image_state(image.state).to_owned()];
         state.extend(rows::image_notes(image));
-        grid.row([
-            Cell::from(name(image)),
+        grid.row(shown([
+            Cell::from(cut_middle(&name(image), longest)),
             Cell::from(one(digest.published.as_ref())),
             Cell::from(one(digest.recorded.as_ref())),
             Cell::from(spec(image)),
             Cell::from(running),
             Cell::new(&state.join(", "), rows::image_style(image, &look.styles)),
-        ]);
+        ]));
     }
     grid.write(text, look.width);
 }

@@ -63,7 +63,7 @@ fn every_section_is_there_and_says_what_matters() {
         "in namespace agents",
         "mysql-client  cccccccc  pinned, by the chart's default images.mysqlClient.digest",
         "chart upgrade  ok       37 minutes ago  in 23 minutes  at 23 * * * *",
-        "stalled  -               -              since 31 days ago",
+        "stalled  -               -              ends well and did nothing; since 31 days ago",
         "mysql-pvc   deletes it  Bound    delete",
         "client-pvc  keeps it    unknown  unknown  -",
         "2 days ago  -       daemonset/behind-resource-monitor restarted",
@@ -94,6 +94,33 @@ fn nothing_harmful_reaches_a_terminal_and_lines_fit_it() {
     {
         assert!(width_of(line) <= 80, "{line:?} in\n{text}");
     }
+}
+
+#[test]
+fn a_narrow_terminal_has_no_column_without_anything_in_it() {
+    let mut report = sample();
+    let image = &mut report.release.images[0];
+    image.digest.recorded = None;
+    image.name = "an-image-with-a-rather-long-name".into();
+    let narrow = shown(&report, Detail::Short, Some(80));
+    assert!(!narrow.contains("RECORDED"), "{narrow}");
+    assert!(narrow.contains("an-image-w…g-name:prod"), "{narrow}");
+    assert!(shown(&report, Detail::Short, Some(120)).contains("RECORDED"));
+    let image = &mut report.release.images[0];
+    image.digest.recorded = image.digest.published.clone();
+    assert!(shown(&report, Detail::Short, Some(80)).contains("RECORDED"));
+}
+
+#[test]
+fn a_line_stands_once_and_findings_of_the_same_kind_are_explained_once() {
+    let mut report = sample();
+    let again = report.findings.clone();
+    report.findings.extend(again);
+    let text = shown(&report, Detail::Short, None);
+    assert_eq!(text.matches("$ helm upgrade").count(), 1, "{text}");
+    assert!(text.contains("    the same as above\n"), "{text}");
+    let explained = text.matches("explain digest-unknown").count();
+    assert_eq!(explained, 1, "{text}");
 }
 
 #[test]

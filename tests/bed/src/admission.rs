@@ -3,7 +3,7 @@
 //! At the creation of a pod it asks the registry what each image means at that moment, and writes the answer into the
 //! annotations that the pod stages turn into `imageID`. So a pod on a fake node behaves as under a kubelet with pull policy
 //! `Always`: after a tag was moved, new pods run the new content and old ones stay as they are. Nothing is remembered between
-//! two pods. Only the bed's own registry is asked; an image from anywhere else cannot be pulled, as on a machine without internet.
+//! two pods. An index that was made to steer the pods that run it does so ([`crate::Image::steering`]). Only the bed's own registry is asked; an image from anywhere else cannot be pulled, as on a machine without internet.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -139,9 +139,10 @@ async fn patch(registry: &Registry, pod: &Value) -> Vec<Value> {
         if has(&annotation) {
             continue;
         }
-        match image_id(registry, image).await {
-            Some(id) => {
+        match pull(registry, image).await {
+            Some(Pulled { id, steering }) => {
                 added.insert(annotation, id);
+                added.extend(steering.into_iter().filter(|(name, _)| !has(name)));
             }
             None => failing.push(name),
         }
@@ -163,15 +164,32 @@ async fn patch(registry: &Registry, pod: &Value) -> Vec<Value> {
     operations
 }
 
-/// What a container that pulls this image now reports as its `imageID`; nothing where it cannot be pulled.
-async fn image_id(registry: &Registry, image: &str) -> Option<String> {
+/// What a container pulled.
+struct Pulled {
+    /// What it reports as its `imageID`.
+    id: String,
+    /// How the image steers its pods: names and values of annotations.
+    steering: BTreeMap<String, String>,
+}
+
+/// What a container that starts now pulls; nothing where it cannot be pulled.
+async fn pull(registry: &Registry, image: &str) -> Option<Pulled> {
     let (host, repository, reference) = local_reference(image)?;
     let digest = registry
         .resolve(repository, reference)
         .await
         .ok()
         .flatten()?;
-    Some(format!("{host}/{repository}@{digest}"))
+    let steering = registry
+        .annotations(repository, &digest)
+        .await
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.strip_prefix(ANNOTATION_PREFIX)?.to_owned(), value)))
+        .collect();
+    Some(Pulled {
+        id: format!("{host}/{repository}@{digest}"),
+        steering,
+    })
 }
 
 /// The host, the repository, and the tag or digest of an image in the bed; nothing where it lies elsewhere. Every loopback address leads to the

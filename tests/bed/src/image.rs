@@ -155,6 +155,12 @@ impl Image {
         self
     }
 
+    /// Steers the pods on fake nodes that run it, by an annotation of `tests/bed/stages/pod.yaml` such as `crash`. The index carries it.
+    #[must_use]
+    pub fn steering(self, name: &str, value: &str) -> Self {
+        self.index_annotation(format!("{}{name}", crate::kwok::ANNOTATION_PREFIX), value)
+    }
+
     /// Makes the program open no port, as a sandbox (pause) image must not: otherwise it listens on 8080.
     #[must_use]
     pub fn silent(mut self) -> Self {

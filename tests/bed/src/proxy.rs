@@ -45,6 +45,29 @@ pub struct Proxy {
     state: Arc<State>,
 }
 
+/// When something happens with respect to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Before the server hears of it, which then it never does.
+    Before,
+    /// After the server did it, and before anybody is told.
+    After,
+}
+
+/// What is done once, at a request.
+struct Halt {
+    /// How many requests come before it.
+    left: usize,
+    moment: Moment,
+    act: Box<dyn FnOnce() + Send>,
+}
+
+impl std::fmt::Debug for Halt {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Halt").finish_non_exhaustive()
+    }
+}
+
 /// What all connections share.
 #[derive(Debug)]
 struct State {
@@ -54,6 +77,7 @@ struct State {
     administrator: Option<Client>,
     rules: Mutex<Vec<Rule>>,
     gate: Mutex<Option<TokenGate>>,
+    halt: Mutex<Option<Halt>>,
     /// Connections that became something other than HTTP; they end with the proxy.
     tunnels: Mutex<JoinSet<()>>,
     log: RequestLog,
@@ -121,6 +145,7 @@ impl Proxy {
             administrator,
             rules: Mutex::default(),
             gate: Mutex::default(),
+            halt: Mutex::default(),
             tunnels: Mutex::default(),
             log: RequestLog::default(),
         });
@@ -155,6 +180,15 @@ impl Proxy {
     /// From now on, breaks nothing.
     pub fn heal(&self) {
         lock(&self.state.rules).clear();
+    }
+
+    /// Does something once, at the request that comes after so many others, such as killing whoever sent it.
+    pub fn halt_at(&self, number: usize, moment: Moment, act: impl FnOnce() + Send + 'static) {
+        *lock(&self.state.halt) = Some(Halt {
+            left: number,
+            moment,
+            act: Box::new(act),
+        });
     }
 
     /// From now on, wants a token, which a service of its own under `/token` issues (the registry handshake).
@@ -228,6 +262,16 @@ impl Connection for Passing {
                 entry.finished();
                 return Ok(response.map(full));
             }
+            let halt = due(&self.state);
+            if let Some(Halt {
+                moment: Moment::Before,
+                act,
+                ..
+            }) = halt
+            {
+                act();
+                return Err(io::Error::from(io::ErrorKind::ConnectionReset).into());
+            }
             let effects = Effects::of(&mut lock(&self.state.rules), &request);
             if let Some(latency) = effects.latency {
                 tokio::time::sleep(latency).await;
@@ -242,8 +286,25 @@ impl Connection for Passing {
                 entry.finished();
                 return Ok(response);
             }
-            pass(&self.state, request, effects, entry).await
+            let passed = pass(&self.state, request, effects, entry).await;
+            if let Some(halt) = halt {
+                (halt.act)();
+            }
+            passed
         })
+    }
+}
+
+/// What is to be done at this request.
+fn due(state: &State) -> Option<Halt> {
+    let mut halt = lock(&state.halt);
+    match halt.as_mut() {
+        Some(Halt { left, .. }) if *left > 0 => {
+            *left -= 1;
+            None
+        }
+        Some(_) => halt.take(),
+        None => None,
     }
 }
 

@@ -7,7 +7,7 @@
 mod error;
 mod published;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::body::Bytes;
@@ -170,6 +170,23 @@ impl Registry {
         }
         let response = expect(response, Method::HEAD, &path, StatusCode::OK).await?;
         header(response.headers(), "Docker-Content-Digest", &path).map(Some)
+    }
+
+    /// The annotations of an index or a manifest, for callers that are asynchronous themselves; none where it cannot be had.
+    pub async fn annotations(&self, repository: &str, digest: &str) -> BTreeMap<String, String> {
+        let path = manifest_path(repository, digest);
+        let request = self
+            .request(Method::GET, &path)
+            .header(ACCEPT, MANIFEST_TYPES);
+        let document = async {
+            let response = send(request, Method::GET, &path).await.ok()?;
+            let bytes = response.bytes().await.ok()?;
+            serde_json::from_slice::<serde_json::Value>(&bytes).ok()
+        };
+        let annotations = document
+            .await
+            .and_then(|document| serde_json::from_value(document.get("annotations")?.clone()).ok());
+        annotations.unwrap_or_default()
     }
 
     /// Deletes the manifest with this digest and with it every tag that points to it.

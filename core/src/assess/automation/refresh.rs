@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::pace::{self, Pace};
 use super::upgrade::look;
 use super::{
-    Judged, Present, about, deadline, facts, is_since, judge_job, limit, not_established,
+    Judged, Present, about, access, deadline, facts, is_since, judge_job, limit, not_established,
     suspension, with_schedule,
 };
 use crate::assess::Case;
@@ -62,42 +62,10 @@ fn running(
             ..base.clone()
         },
     };
-    let verdict = if present.cron.suspended {
-        let (detail, advice) = suspended(case, release, refresh, present, main);
-        verdict(
-            AutomationState::Suspended,
-            Code::RefreshSuspended,
-            detail,
-            advice,
-        )
-    } else if let Some(mirror) = mirror(release, refresh) {
-        let detail = format!(
-            "does nothing, because images come from the mirror {mirror}: pods must be restarted by hand"
-        );
-        verdict(
-            AutomationState::Inert,
-            Code::RefreshInert,
-            detail,
-            Vec::new(),
-        )
-    } else if let Some((detail, advice)) = flapping(case, release, refresh, main) {
-        verdict(
-            AutomationState::Flapping,
-            Code::RefreshFlapping,
-            detail,
-            advice,
-        )
-    } else if let Some(detail) = skipping(release, refresh, main) {
-        let advice = main
-            .map(|main| case.advisor.describe(&main.workload.id))
-            .into_iter()
-            .collect();
-        verdict(
-            AutomationState::Stalled,
-            Code::RefreshStalled,
-            detail,
-            advice,
-        )
+    let verdict = if let Some((state, code, detail, advice)) =
+        evident(case, release, refresh, present, main)
+    {
+        verdict(state, code, detail, advice)
     } else {
         let patience = case.profile.automation.patience;
         match pace::judge(present, case.snapshot.observed_at, patience) {
@@ -115,7 +83,9 @@ fn running(
                 verdict
             }
             Pace::Keeps if never_worked(case, present, main) => {
-                let detail = "ends well and has never recorded a digest, so it has never done its work; charts before 1.9.28 could not reach the API server".to_owned();
+                let detail =
+                    "ends well and has never recorded a digest, so it has never done its work"
+                        .to_owned();
                 let advice = vec![case.advisor.describe(present.id)];
                 verdict(
                     AutomationState::Stalled,
@@ -136,6 +106,36 @@ fn running(
         }
     };
     (verdict.report, verdict.findings)
+}
+
+/// What keeps the job from its work whatever its pace: the state, the code, the words, and the lines to type.
+fn evident(
+    case: &Case<'_>,
+    release: &Release,
+    refresh: &ImageRefresh,
+    present: &Present<'_>,
+    main: Option<&LiveWorkload>,
+) -> Option<(AutomationState, Code, String, Vec<String>)> {
+    use AutomationState::{Flapping, Inert, LockedOut, Stalled, Suspended};
+    if present.cron.suspended {
+        let (detail, advice) = suspended(case, release, refresh, present, main);
+        return Some((Suspended, Code::RefreshSuspended, detail, advice));
+    }
+    if let Some(detail) = inert(case, release, refresh, main) {
+        return Some((Inert, Code::RefreshInert, detail, Vec::new()));
+    }
+    if let Some((detail, advice)) = flapping(case, release, refresh, main) {
+        return Some((Flapping, Code::RefreshFlapping, detail, advice));
+    }
+    if let Some(detail) = skipping(release, refresh, main) {
+        let advice = main
+            .map(|main| case.advisor.describe(&main.workload.id))
+            .into_iter()
+            .collect();
+        return Some((Stalled, Code::RefreshStalled, detail, advice));
+    }
+    access::lost(case, release, present)
+        .map(|(detail, advice)| (LockedOut, Code::RefreshLockedOut, detail, advice))
 }
 
 /// The workload that carries the records; `None` if it is surely missing.
@@ -196,6 +196,24 @@ fn guards(refresh: &ImageRefresh, main: Option<&LiveWorkload>) -> Vec<String> {
     .into_iter()
     .filter_map(|key| Some(format!("{key}={}", record(main, key)?)))
     .collect()
+}
+
+/// Why the job does nothing, and what is left to bring new content.
+fn inert(
+    case: &Case<'_>,
+    release: &Release,
+    refresh: &ImageRefresh,
+    main: Option<&LiveWorkload>,
+) -> Option<String> {
+    let mirror = mirror(release, refresh)?;
+    let left = if restarts_pull(case, release, main) {
+        ": pods must be restarted by hand"
+    } else {
+        "; restarts do not pull either, so nothing brings new content"
+    };
+    Some(format!(
+        "does nothing, because images come from the mirror {mirror}{left}"
+    ))
 }
 
 /// The mirror that makes the job do nothing.

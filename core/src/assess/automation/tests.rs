@@ -9,7 +9,7 @@ use crate::cronjob::{CronFacts, JobEnd, LiveJob};
 use crate::release::ReleaseStatus;
 use crate::report::{AutomationReport, AutomationState, OutdatedReport};
 use crate::snapshot::{Evidence, Grants, Snapshot, Unlisted};
-use crate::workload::WorkloadKind;
+use crate::workload::{PullPolicy, WorkloadKind};
 
 fn automation(report: &OutdatedReport) -> &AutomationReport {
     report.releases[0].automation.as_ref().unwrap()
@@ -277,6 +277,22 @@ fn a_mirror_makes_the_refresh_inert_from_1_9_40() {
 }
 
 #[test]
+fn what_is_left_on_a_mirror_depends_on_whether_restarts_pull() {
+    let values = json!({"global": {"imageRegistry": "mirror.example.com"}});
+    let mut snapshot = with_values("1.9.40", &values);
+    for (policy, left) in [
+        (PullPolicy::Always, "restarted by hand"),
+        (PullPolicy::IfNotPresent, "nothing brings new content"),
+    ] {
+        for container in &mut snapshot.live[0].workload.containers {
+            container.pull_policy = policy;
+        }
+        let detail = automation(&judge(&snapshot)).image_refresh.detail.clone();
+        assert!(detail.clone().unwrap().ends_with(left), "{detail:?}");
+    }
+}
+
+#[test]
 fn green_runs_without_any_record_never_worked() {
     let mut snapshot = healthy("1.9.15");
     snapshot.live[0].records.clear();
@@ -386,3 +402,5 @@ fn lost_rights_lock_the_updater_out() {
     well.grants = Some(grants(&[], &[]));
     assert_eq!(states(&well).0, Fine, "another release gave reason to ask");
 }
+
+mod access;

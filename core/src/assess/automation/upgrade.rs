@@ -1,7 +1,9 @@
 //! The job that moves a release to newer chart versions (DOMAIN §5).
 
 use super::pace::{self, Pace, Stall};
-use super::{Judged, Present, about, facts, is_since, judge_job, suspension, with_schedule};
+use super::{
+    Judged, Present, about, access, facts, is_since, judge_job, suspension, with_schedule,
+};
 use crate::assess::{Case, breakers, release as revision, unknown};
 use crate::finding::{Code, Finding};
 use crate::profile::Updater;
@@ -69,6 +71,14 @@ fn running(case: &Case<'_>, release: &Release, updater: &Updater, present: &Pres
             return (report, vec![found]);
         }
         None => {}
+    }
+    if let Some((detail, advice)) = access::lost(case, release, present) {
+        let found = finding(
+            Code::UpgradeLockedOut,
+            format!("the job that upgrades the release {detail}"),
+        );
+        let report = state(AutomationState::LockedOut, &detail);
+        return (report, vec![found.advise(advice)]);
     }
     if case.observed.newest.status == ReleaseStatus::Failed && !recovers(case, release, updater) {
         let detail = "this chart version's job takes the upgrade that failed for done, and will not try it again";

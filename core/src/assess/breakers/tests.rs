@@ -257,6 +257,24 @@ const CASES: &[(&str, &str, &str, Option<&str>)] = &[
         Some("channel-tag-prod"),
     ),
     (
+        "1.9.34",
+        "1.9.40",
+        r#"{"images": {"ingestor": {"channelTags": {"prod": "0.8", "canary": "x"}}}}"#,
+        Some("channel-tag-names"),
+    ),
+    (
+        "1.9.34",
+        "1.9.40",
+        r#"{"images": {"ingestor": {"channelTags": {"prod": "0.8", "dev": "x", "canary": null}}}}"#,
+        None,
+    ),
+    (
+        "1.9.40",
+        "1.9.51",
+        r#"{"images": {"ingestor": {"channelTags": {"canary": "x"}}}}"#,
+        None,
+    ),
+    (
         "1.9.15",
         "1.9.28",
         r#"{"tbMetaPassword": "a-b"}"#,

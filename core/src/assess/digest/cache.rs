@@ -54,7 +54,7 @@ pub(super) fn found(case: &Case<'_>, image: &Image<'_>, name: &str) -> Option<Fi
             Finding::new(
                 Code::CacheStale,
                 subject,
-                format!("the cache serves old content for {name}: a restart gains nothing until it is fresh"),
+                format!("the cache serves old content for {name} ({through}): a restart gains nothing until it is fresh"),
             )
             .because([
                 format!("{through}: {served}"),

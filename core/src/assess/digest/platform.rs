@@ -22,15 +22,10 @@ pub(super) fn wanted(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Wanted>
             let Some((tag, digest)) = published(snapshot, &image) else {
                 continue;
             };
-            let waits = pods(snapshot, &image).any(|(pod, container)| {
-                let waiting = pod
-                    .containers
-                    .get(container)
-                    .and_then(|container| container.waiting.as_deref());
-                waiting.is_some_and(|reason| reason.contains("ImagePull"))
-            });
             let repository = tag.repository();
-            if waits && !documents_of(snapshot, repository).contains_key(digest) {
+            if cannot_pull(snapshot, &image)
+                && !documents_of(snapshot, repository).contains_key(digest)
+            {
                 wanted.insert(Wanted {
                     repository: repository.clone(),
                     digest: digest.clone(),
@@ -39,6 +34,17 @@ pub(super) fn wanted(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Wanted>
         }
     }
     wanted
+}
+
+/// True if the kubelet says of some pod that it cannot pull the image.
+pub(super) fn cannot_pull(snapshot: &Snapshot, image: &Image<'_>) -> bool {
+    pods(snapshot, image).any(|(pod, container)| {
+        let waiting = pod
+            .containers
+            .get(container)
+            .and_then(|container| container.waiting.as_deref());
+        waiting.is_some_and(|reason| reason.contains("ImagePull"))
+    })
 }
 
 /// The platforms for which the published index has nothing, each with the nodes that have it and run the image.

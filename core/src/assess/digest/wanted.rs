@@ -54,18 +54,18 @@ pub fn wanted_pull_secrets(
     wanted
 }
 
-/// The tags whose digests a judgement needs: each once, and only those of which something runs, unless [`Question::all_images`].
+/// The tags whose digests a judgement needs: each once, and only those of which something runs or cannot be pulled, unless [`Question::all_images`].
 pub fn wanted_tags(
     snapshot: &Snapshot,
     profile: &Profile,
     question: &Question,
 ) -> BTreeSet<ImageRef> {
     let mut tags = carried::wanted_tags(snapshot, profile, question);
-    if question.all_images {
-        for release in snapshot.known_releases() {
-            let images = images(snapshot, profile, release);
-            tags.extend(images.into_iter().filter_map(|image| image.tag));
-        }
+    for release in snapshot.known_releases() {
+        let images = images(snapshot, profile, release).into_iter();
+        let wanted =
+            images.filter(|image| question.all_images || platform::cannot_pull(snapshot, image));
+        tags.extend(wanted.filter_map(|image| image.tag));
     }
     each_running(snapshot, profile, |tag, _, _| {
         tags.insert(tag.clone());

@@ -138,17 +138,21 @@ fn told(past: &Past<'_>, workload: WorkloadId, mut tellings: Vec<Telling>) -> Op
     let why = reason
         .as_ref()
         .map_or_else(String::new, |reason| format!("; {reason}"));
+    // The API server need not say who somebody is.
+    let by = Some(change.by).filter(|by| !by.is_empty());
+    let author = by
+        .as_ref()
+        .map_or_else(String::new, |by| format!(" by {by}"));
     Some(ChangeReport {
         at: Some(change.at),
         ended,
         summary: format!(
-            "{} of {workload} by {}: {}{why}",
+            "{} of {workload}{author}: {}{why}",
             change.command,
-            change.by,
             contents(&change.containers)
         ),
         outcome,
-        by: Some(change.by),
+        by,
         workload: Some(workload),
         id: Some(change.id),
         command: Some(change.command),

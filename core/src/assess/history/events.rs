@@ -66,10 +66,10 @@ fn made_for(name: &str) -> Option<&str> {
     name.rsplit_once('-').map(|(owner, _)| owner)
 }
 
-/// True if a change is known that began before the event: what is told of a workload after it, it tells.
+/// True if the change is known that the event tells of.
 fn is_covered(event: &ObservedEvent, workload: &WorkloadId, changes: &[ChangeReport]) -> bool {
     changes.iter().any(|change| {
-        change.workload.as_ref() == Some(workload) && change.at.is_some() && change.at <= event.at
+        change.workload.as_ref() == Some(workload) && change.id.as_ref() == Some(&event.instance)
     })
 }
 

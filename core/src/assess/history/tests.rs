@@ -68,6 +68,7 @@ fn change(id: &str, clock: &str, state: ChangeState) -> Change {
             wanted: Digest::from_sha256(&[0xbb; 32]),
         }],
         reason: None,
+        attempt: None,
     }
 }
 
@@ -307,6 +308,7 @@ fn ours(clock: &str) -> ObservedEvent {
         reason: "Refreshed".to_owned(),
         message: "jobs-manager runs what is published".to_owned(),
         reporter: "kubectl-tracebloc".to_owned(),
+        instance: "a1".to_owned(),
         is_warning: false,
         at: Some(at(clock)),
         count: 1,
@@ -320,6 +322,7 @@ fn warning(kind: &str, name: &str, message: &str) -> ObservedEvent {
         reason: "FailedCreate".to_owned(),
         message: message.to_owned(),
         reporter: "replicaset-controller".to_owned(),
+        instance: String::new(),
         is_warning: true,
         count: 12,
         ..ours("10:00:00")
@@ -331,6 +334,7 @@ fn our_events_stand_in_for_a_history_that_cannot_be_read() {
     let mut snapshot = untouched();
     let other = ObservedEvent {
         reason: "Undone".to_owned(),
+        instance: "a0".to_owned(),
         ..ours("08:00:00")
     };
     facts(&mut snapshot).events = vec![ours("09:00:30"), other];

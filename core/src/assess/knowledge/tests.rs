@@ -75,6 +75,24 @@ fn a_fault_that_the_values_keep_from_showing_is_none() {
 }
 
 #[test]
+fn trainings_without_the_pull_secret_are_a_fault_where_there_is_one() {
+    let lacks = |version, values: &Value| {
+        let none = json!({"dockerRegistry": {"create": false}});
+        find(&with(version, &none, values), "missing-fix").is_some_and(|found| {
+            let told = |line: &String| line.starts_with("fixed in 1.9.50: trainings");
+            found.evidence.iter().any(told)
+        })
+    };
+    let registry = json!({"dockerRegistry": {"create": true, "password": "s3cret"}});
+    assert!(lacks("1.0.2", &registry) && lacks("1.9.47", &registry));
+    assert!(!lacks("1.9.50", &registry));
+    assert!(!lacks("1.9.47", &json!({})), "nothing to give to them");
+    let found = find(&with("1.9.47", &json!({}), &registry), "missing-fix").unwrap();
+    assert!(found.message.contains("dockerRegistry"), "{found:?}");
+    assert!(!format!("{found:?}").contains("s3cret"));
+}
+
+#[test]
 fn an_alias_of_a_channel_counts_before_charts_resolve_it() {
     let alias = |version, channel: &str| {
         find(

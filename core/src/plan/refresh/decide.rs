@@ -1,0 +1,243 @@
+//! What is done about each image, and why.
+
+use std::collections::BTreeSet;
+
+use super::{Facts, WishedAction};
+use crate::image::Digest;
+use crate::plan::{Decision, ImagePlan};
+use crate::profile::ProfileImage;
+use crate::report::{DigestKind, ImageFlag, ImageReport, ImageState, RunningDigest, TagSource};
+use crate::workload::WorkloadId;
+
+/// An image with what was decided about it.
+pub(super) struct Judged<'facts> {
+    /// Its place in the release's report.
+    pub(super) index: usize,
+    pub(super) known: Option<&'facts ProfileImage>,
+    pub(super) plan: ImagePlan,
+    /// True if pods provably run other content than is published.
+    pub(super) is_behind: bool,
+    /// The annotation with its record, where this chart version keeps one.
+    pub(super) record: Option<String>,
+    /// What is to stand there.
+    pub(super) to_record: Option<Digest>,
+}
+
+impl<'facts> Facts<'facts> {
+    /// Decides about every image of the release.
+    pub(super) fn judge(&self, warnings: &mut Vec<String>) -> Vec<Judged<'facts>> {
+        let mut judged = Vec::new();
+        for (index, image) in self.report.images.iter().enumerate() {
+            let image = self.judge_one(index, image);
+            if image.plan.decision == Decision::Unknown {
+                warnings.push(format!("{}: {}", image.plan.name, image.plan.reason));
+            }
+            judged.push(image);
+        }
+        judged
+    }
+
+    fn judge_one(&self, index: usize, image: &ImageReport) -> Judged<'facts> {
+        let known = self.known(image);
+        let version = self.release.chart.version.as_ref();
+        let record = known
+            .filter(|known| self.is_ours && self.main.is_some() && known.is_recorded(version))
+            .and_then(|known| known.record.clone());
+        let is_behind = matches!(image.state, ImageState::Behind | ImageState::Rolling);
+        let (decision, reason, to_record) = self.decide(image, known, record.is_some(), is_behind);
+        Judged {
+            index,
+            known,
+            plan: ImagePlan {
+                name: image.name.clone(),
+                repository: image.repository.clone(),
+                tag: image.tag.clone(),
+                state: image.state,
+                decision,
+                reason,
+                published: image.digest.published.clone(),
+                recorded: image.digest.recorded.clone(),
+                running: running(image),
+            },
+            is_behind,
+            record,
+            to_record,
+        }
+    }
+
+    pub(super) fn known(&self, image: &ImageReport) -> Option<&'facts ProfileImage> {
+        self.profile
+            .images
+            .iter()
+            .find(|known| self.is_ours && known.name == image.name)
+    }
+
+    /// The decision, its reason, and what is to be recorded once it is carried out.
+    fn decide(
+        &self,
+        image: &ImageReport,
+        known: Option<&ProfileImage>,
+        has_record: bool,
+        is_behind: bool,
+    ) -> (Decision, String, Option<Digest>) {
+        let nothing = |decision, reason: &str| (decision, reason.to_owned(), None);
+        if let Some((decision, reason)) = self.excluded(image, known) {
+            return (decision, reason, None);
+        }
+        let published = image.digest.published.as_ref();
+        let recorded = image.digest.recorded.as_ref();
+        match image.state {
+            ImageState::Idle => nothing(Decision::Idle, "nothing of it runs"),
+            ImageState::Unknown => {
+                let reason = image.unknown.as_ref().map_or_else(
+                    || "how it stands could not be established".to_owned(),
+                    |unknown| unknown.message.clone(),
+                );
+                (Decision::Unknown, reason, None)
+            }
+            ImageState::Current if has_record && recorded != published && published.is_some() => {
+                let reason = match recorded {
+                    None => "seen for the first time: pods run what is published",
+                    Some(_) => "the record names other content than pods run and is published",
+                };
+                (Decision::Record, reason.to_owned(), published.cloned())
+            }
+            ImageState::Current => nothing(Decision::Current, "pods run what is published"),
+            ImageState::Behind | ImageState::Rolling => {
+                self.decide_behind(image, has_record, is_behind)
+            }
+        }
+    }
+
+    fn decide_behind(
+        &self,
+        image: &ImageReport,
+        has_record: bool,
+        is_behind: bool,
+    ) -> (Decision, String, Option<Digest>) {
+        let published = image.digest.published.clone();
+        let is_first = has_record && image.digest.recorded.is_none();
+        let only_records = self.wish.action == Some(WishedAction::Record);
+        if (is_first && !self.wish.force) || only_records {
+            let former = former_of(image);
+            let reason = match (&former, is_first) {
+                (None, _) => {
+                    return (
+                        Decision::Unknown,
+                        "what runs has no digest that could be recorded".to_owned(),
+                        None,
+                    );
+                }
+                (Some(_), true) => "seen for the first time: what runs is recorded",
+                (Some(_), false) => "what runs is recorded, as --action record says",
+            };
+            return (Decision::Record, reason.to_owned(), former);
+        }
+        let reason = if image.source == TagSource::Env {
+            "the environment names other content than is published".to_owned()
+        } else if is_behind && image.digest.recorded.is_some() && image.digest.recorded == published
+        {
+            format!(
+                "{} of {} pods run other content, though the record says that all is done",
+                image.pods_behind, image.pods
+            )
+        } else {
+            format!(
+                "{} of {} pods run other content",
+                image.pods_behind, image.pods
+            )
+        };
+        (Decision::Move, reason, published)
+    }
+
+    /// Why an image is none of this run's business.
+    fn excluded(
+        &self,
+        image: &ImageReport,
+        known: Option<&ProfileImage>,
+    ) -> Option<(Decision, String)> {
+        let is_named = self.wish.images.contains(&image.name);
+        let says = |decision, reason: String| Some((decision, reason));
+        if image.flags.contains(&ImageFlag::Held) {
+            return says(
+                Decision::Held,
+                "the chart holds it behind its tag on purpose".to_owned(),
+            );
+        }
+        if image.flags.contains(&ImageFlag::Pinned) {
+            let reason = match known.and_then(|known| known.digest_value.as_ref()) {
+                Some(value) => format!("the value {value} pins it"),
+                None => "the stored manifest names a digest".to_owned(),
+            };
+            return says(Decision::Pinned, reason);
+        }
+        let opt_out = self
+            .profile
+            .opt_outs
+            .iter()
+            .find(|opt_out| opt_out.image == image.name && opt_out.is_in_force(self.release));
+        if let Some(opt_out) = opt_out.filter(|_| self.is_ours) {
+            return says(
+                Decision::OptedOut,
+                format!("the value {} is {}", opt_out.value, opt_out.text),
+            );
+        }
+        let version = self.release.chart.version.as_ref();
+        if let Some(carried) = known.and_then(|known| known.carried.as_ref())
+            && !carried.is_refreshed(version)
+        {
+            return says(
+                Decision::MovesWithChart,
+                "it moves with the chart's versions only".to_owned(),
+            );
+        }
+        if !self.wish.images.is_empty() && !is_named {
+            return says(Decision::NotAskedFor, "--image names others".to_owned());
+        }
+        let is_followed = !self.is_ours || known.is_some_and(|known| known.record.is_some());
+        if !is_followed && !is_named && !self.wish.all {
+            return says(
+                Decision::NotAskedFor,
+                "the chart's own refresh does not follow it; --all does".to_owned(),
+            );
+        }
+        let uses: Vec<&WorkloadId> = image
+            .references
+            .iter()
+            .map(|reference| &reference.workload.workload)
+            .collect();
+        if !uses.iter().any(|id| self.is_selected(id)) {
+            return says(Decision::NotAskedFor, "--workload names others".to_owned());
+        }
+        None
+    }
+}
+
+/// The content that is to be replaced, of which most pods run: what is recorded at first sight, and what is gone back to.
+fn former_of(image: &ImageReport) -> Option<Digest> {
+    if image.source == TagSource::Env {
+        return image.digest.carried.clone();
+    }
+    former(image.digest.running.iter())
+}
+
+/// What pods run of an image, each content once.
+pub(super) fn running(image: &ImageReport) -> Vec<Digest> {
+    let running: BTreeSet<&Digest> = image
+        .digest
+        .running
+        .iter()
+        .map(|running| &running.digest)
+        .collect();
+    running.into_iter().cloned().collect()
+}
+
+/// The content that most pods run and that is not what is published; none that could not be pulled by its digest.
+pub(super) fn former<'report>(
+    running: impl Iterator<Item = &'report RunningDigest>,
+) -> Option<Digest> {
+    running
+        .filter(|running| running.current == Some(false) && running.kind != DigestKind::Config)
+        .max_by_key(|running| running.pods)
+        .map(|running| running.digest.clone())
+}

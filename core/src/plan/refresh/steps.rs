@@ -1,0 +1,267 @@
+//! The steps of a refresh, and what becomes of one that fails.
+
+use std::collections::BTreeMap;
+
+use super::decide::Judged;
+use super::{Facts, WishedAction, guards};
+use crate::assess;
+use crate::change::ContainerChange;
+use crate::plan::{
+    Act, AttemptCounter, Decision, ObjectRef, OnFailure, Record, Rollout, Step, StepState,
+    Suspension,
+};
+use crate::time::counted;
+use crate::workload::{LiveWorkload, WorkloadId};
+
+impl Facts<'_> {
+    /// What is done, in order.
+    pub(super) fn steps(
+        &self,
+        judged: &[Judged<'_>],
+        mut rollouts: BTreeMap<WorkloadId, Rollout>,
+        warnings: &mut Vec<String>,
+    ) -> Vec<Step> {
+        let mut steps = Vec::new();
+        steps.extend(self.clear_flap());
+        if self.wish.rollback && rollouts.values().any(|rollout| rollout.finishes.is_none()) {
+            steps.extend(self.stop_refresh());
+        }
+        let only_recorded: Vec<&Judged<'_>> = judged
+            .iter()
+            .filter(|image| image.plan.decision == Decision::Record)
+            .collect();
+        steps.extend(self.record(&only_recorded, false));
+        if self.wish.action != Some(WishedAction::Record) {
+            let is_first = |image: &&&Judged<'_>| image.plan.recorded.is_none() && image.is_behind;
+            let first = only_recorded.iter().filter(is_first).count();
+            if first > 0 {
+                warnings.push(format!(
+                    "{} seen for the first time: what runs is recorded and no pod is touched; the chart's own job acts on it at its next run, and --force does at once",
+                    counted(first as u64, "image")
+                ));
+            }
+        }
+        let mut waiting: Vec<&Judged<'_>> = judged
+            .iter()
+            .filter(|image| image.plan.decision == Decision::Move && image.record.is_some())
+            // Where a workload is left out that runs other content, a record would lie.
+            .filter(|image| self.moves_all(image))
+            .collect();
+        for id in self.order() {
+            let Some(rollout) = rollouts.remove(id) else {
+                continue;
+            };
+            steps.push(roll_out(rollout));
+            let (rest, complete): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|image| {
+                rollouts.values().any(|later| {
+                    later
+                        .containers
+                        .iter()
+                        .any(|change| change.image == image.plan.name)
+                })
+            });
+            steps.extend(self.record(&complete, !self.wish.rollback));
+            waiting = rest;
+        }
+        steps
+    }
+
+    /// Writes the records of images; after a rollout that came to what it is for, the count of failures goes too.
+    fn record(&self, images: &[&Judged<'_>], after_rollout: bool) -> Option<Step> {
+        let main = self.main.filter(|_| self.is_ours)?;
+        let mut annotations = BTreeMap::new();
+        let mut told = Vec::new();
+        for image in images {
+            if let (Some(key), Some(digest)) = (&image.record, &image.to_record) {
+                annotations.insert(key.clone(), digest.to_string());
+                told.push(format!("{} {}", image.plan.name, digest.short()));
+            }
+        }
+        if annotations.is_empty() {
+            return None;
+        }
+        let flap = &self.profile.automation.image_refresh.flap;
+        let clears: Vec<String> = [&flap.attempts, &flap.detected]
+            .into_iter()
+            .filter(|key| after_rollout && main.records.contains_key(*key))
+            .cloned()
+            .collect();
+        let names: Vec<&str> = images
+            .iter()
+            .map(|image| image.plan.name.as_str())
+            .collect();
+        Some(write(
+            main,
+            format!("record-{}", names.join("-")),
+            format!("record {}", told.join(", ")),
+            annotations,
+            clears,
+        ))
+    }
+
+    /// Takes the marks of failed rollouts away, as `--clear-flap` says.
+    fn clear_flap(&self) -> Option<Step> {
+        let main = self.main.filter(|_| self.wish.clear_flap)?;
+        let flap = &self.profile.automation.image_refresh.flap;
+        let clears: Vec<String> = [&flap.attempts, &flap.detected]
+            .into_iter()
+            .filter(|key| main.records.contains_key(*key))
+            .cloned()
+            .collect();
+        (!clears.is_empty()).then(|| {
+            let summary = format!("take away {}", clears.join(", "));
+            let id = "clear-flap".to_owned();
+            write(main, id, summary, BTreeMap::new(), clears)
+        })
+    }
+
+    /// What keeps the chart's own job from bringing forward again what is gone back from: a full count of failures, where the version counts
+    /// them, or else its suspension (DESIGN §7 "Undo").
+    fn stop_refresh(&self) -> Option<Step> {
+        let main = self.main.filter(|_| self.is_ours)?;
+        let refresh = &self.profile.automation.image_refresh;
+        let flap = &refresh.flap;
+        if assess::is_since(self.release, &flap.since) {
+            let limit = assess::limit(self.release, &flap.limit_value, flap.limit);
+            let count = limit.max(self.count(&flap.attempts)).to_string();
+            let annotations = BTreeMap::from([
+                (flap.attempts.clone(), count),
+                (flap.detected.clone(), "true".to_owned()),
+            ]);
+            return Some(write(
+                main,
+                "stop-refresh".to_owned(),
+                "have the chart's own refresh leave it, until --clear-flap".to_owned(),
+                annotations,
+                Vec::new(),
+            ));
+        }
+        let job = guards::cron_job(self, &refresh.job.cron_job)
+            .filter(|live| live.cron.as_ref().is_some_and(|cron| !cron.suspended))?;
+        let id = &job.workload.id;
+        Some(Step {
+            id: "stop-refresh".to_owned(),
+            object: ObjectRef::from(id),
+            summary: "suspend the chart's own refresh, which would do the same again".to_owned(),
+            destructive: false,
+            undo: Some(self.advisor.unsuspend(id)),
+            state: StepState::Pending,
+            act: Act::Suspend(Suspension {
+                workload: id.clone(),
+            }),
+        })
+    }
+
+    /// What a rollout that fails leaves behind, so that the chart's next run does not do the same again (DESIGN §7 "Undo").
+    pub(super) fn on_failure(&self, steps: &[Step]) -> OnFailure {
+        let refresh = &self.profile.automation.image_refresh;
+        let rolls_out = steps.iter().any(|step| step.act.rollout().is_some());
+        let Some(main) = self.main.filter(|_| self.is_ours && rolls_out) else {
+            return OnFailure {
+                undo: rolls_out && !self.wish.keep_failed,
+                ..OnFailure::default()
+            };
+        };
+        let counts = assess::is_since(self.release, &refresh.flap.since);
+        let job = guards::cron_job(self, &refresh.job.cron_job)
+            .filter(|live| live.cron.as_ref().is_some_and(|cron| !cron.suspended));
+        OnFailure {
+            undo: !self.wish.keep_failed,
+            counter: counts.then(|| AttemptCounter {
+                workload: main.workload.id.clone(),
+                attempts: refresh.flap.attempts.clone(),
+                mark: refresh.flap.detected.clone(),
+                failed: if self.wish.clear_flap {
+                    0
+                } else {
+                    self.count(&refresh.flap.attempts)
+                },
+                limit: assess::limit(self.release, &refresh.flap.limit_value, refresh.flap.limit),
+            }),
+            suspends: job
+                .filter(|_| !counts && !self.wish.keep_failed)
+                .map(|job| job.workload.id.clone()),
+        }
+    }
+}
+
+/// The step of one rollout.
+fn roll_out(rollout: Rollout) -> Step {
+    let by = |change: &ContainerChange| match &change.variable {
+        Some(variable) => format!("{}: {variable}={}", change.container, change.wanted.short()),
+        None => format!("{} {}", change.image, change.wanted.short()),
+    };
+    let what: Vec<String> = rollout.containers.iter().map(by).collect();
+    let what = what.join(", ");
+    let (id, summary) = (&rollout.workload, rollout.finishes.as_ref());
+    let sets_variable = rollout
+        .containers
+        .iter()
+        .any(|change| change.variable.is_some());
+    let sets_image = rollout
+        .containers
+        .iter()
+        .any(|change| change.variable.is_none() && change.sets());
+    let (summary, act): (String, fn(Rollout) -> Act) = match summary {
+        Some(change) => (
+            format!(
+                "finish what {} began at {} and did not end: {what}",
+                change.by, change.at
+            ),
+            Act::Finish,
+        ),
+        None if sets_variable => (format!("set the environment: {what}"), Act::SetEnvironment),
+        None if sets_image => (format!("set the image: {what}"), Act::SetImage),
+        None => (format!("start the pods anew: {what}"), Act::Restart),
+    };
+    let way_back = rollout
+        .containers
+        .iter()
+        .all(|change| change.former.is_some());
+    Step {
+        id: format!("roll-out-{}-{}", id.kind.resource(), id.name),
+        object: ObjectRef::from(id),
+        summary,
+        destructive: false,
+        undo: way_back.then(|| {
+            let former: Vec<String> = rollout
+                .containers
+                .iter()
+                .filter_map(|change| {
+                    Some(format!(
+                        "{} {}",
+                        change.image,
+                        change.former.as_ref()?.short()
+                    ))
+                })
+                .collect();
+            format!("set what ran before: {}", former.join(", "))
+        }),
+        state: StepState::Pending,
+        act: act(rollout),
+    }
+}
+
+/// The step that writes annotations of the main workload.
+fn write(
+    main: &LiveWorkload,
+    id: String,
+    summary: String,
+    annotations: BTreeMap<String, String>,
+    clears: Vec<String>,
+) -> Step {
+    Step {
+        id,
+        object: ObjectRef::from(&main.workload.id),
+        summary,
+        destructive: false,
+        undo: None,
+        state: StepState::Pending,
+        act: Act::Record(Record {
+            workload: main.workload.id.clone(),
+            uid: main.uid.clone(),
+            annotations,
+            clears,
+        }),
+    }
+}

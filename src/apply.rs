@@ -1,0 +1,214 @@
+//! Carrying out a plan: one step after the other, each with its preconditions looked at again, and each so that whoever comes after a kill can tell
+//! from the cluster where it stood (DESIGN §7).
+
+mod error;
+mod failure;
+mod journal;
+mod record;
+mod rollout;
+mod settle;
+
+use std::time::Duration;
+
+use tracebloc_core::plan::{Act, Plan, StepState};
+use tracebloc_core::profile::Profile;
+use tracebloc_core::workload::WorkloadId;
+
+use crate::approve::Approved;
+use crate::cluster::{Cluster, Held, Lease};
+use crate::context::{Context, now};
+use crate::gather::Request;
+use crate::interrupt::Interrupt;
+use crate::ui::Ui;
+
+pub(crate) use error::ApplyError;
+
+/// How often a change is tried where others change the same object in other places.
+const ATTEMPTS: usize = 5;
+
+/// How a plan is carried out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// How long one rollout may take.
+    pub(crate) timeout: Duration,
+    /// How long to wait between two rollouts.
+    pub(crate) soak: Duration,
+}
+
+/// What a plan is carried out with.
+pub(crate) struct Means<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) ui: &'a Ui,
+    pub(crate) profile: &'a Profile,
+    /// What was asked for the plan, to look at the same again.
+    pub(crate) request: &'a Request,
+    pub(crate) pace: Pace,
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+/// A plan in the course of being carried out.
+struct Application<'a> {
+    means: &'a Means<'a>,
+    cluster: Cluster,
+    lease: Lease,
+    /// What the changes of this run have in common.
+    run: String,
+    author: String,
+    plan: Plan,
+}
+
+/// What came of a plan: its steps with how far each is, and why it ended before its end.
+pub(crate) struct Applied {
+    pub(crate) plan: Plan,
+    pub(crate) failure: Option<ApplyError>,
+}
+
+/// Carries out a plan.
+pub(crate) async fn apply(approved: Approved, means: &Means<'_>) -> Applied {
+    let mut plan = approved.into_plan();
+    means.interrupt.defer();
+    match Application::begin(means, &plan).await {
+        Ok(mut application) => {
+            let outcome = application.carry_out().await;
+            let Application { plan, lease, .. } = application;
+            if let Err(error) = lease.give_back().await {
+                means.ui.note(&format!(
+                    "the lease could not be given back, and ends by itself: {error}"
+                ));
+            }
+            Applied {
+                plan,
+                failure: outcome.err(),
+            }
+        }
+        Err(error) => {
+            skip_rest(&mut plan);
+            Applied {
+                plan,
+                failure: Some(error),
+            }
+        }
+    }
+}
+
+fn skip_rest(plan: &mut Plan) {
+    for step in &mut plan.steps {
+        if step.state == StepState::Pending {
+            step.state = StepState::Skipped;
+        }
+    }
+}
+
+impl<'a> Application<'a> {
+    /// Makes sure that the cluster is the one that the plan is for, and that nobody else of us is at work.
+    async fn begin(means: &'a Means<'a>, plan: &Plan) -> Result<Self, ApplyError> {
+        let asked = |asked: &str| {
+            let asked = asked.to_owned();
+            move |source| ApplyError::Cluster { asked, source }
+        };
+        let cluster = Cluster::connect(means.context, None).map_err(asked("the cluster"))?;
+        if let Some(known) = &plan.context.cluster_uid {
+            let uid = cluster
+                .uid()
+                .await
+                .map_err(asked("the cluster's identity"))?;
+            if uid != *known {
+                return Err(ApplyError::OtherCluster {
+                    server: means.context.server(),
+                });
+            }
+        }
+        let author = cluster.author().await.unwrap_or_default();
+        let author = if author.is_empty() {
+            "somebody unknown".to_owned()
+        } else {
+            author
+        };
+        let run = format!("{:x}-{:x}", now().as_millisecond(), std::process::id());
+        let lease = cluster
+            .lease(
+                &plan.release.namespace,
+                &format!("tracebloc-{}", plan.release.name),
+                &format!("{author} ({run})"),
+            )
+            .await?;
+        Ok(Self {
+            means,
+            cluster,
+            lease,
+            run,
+            author,
+            plan: plan.clone(),
+        })
+    }
+
+    async fn carry_out(&mut self) -> Result<(), ApplyError> {
+        let mut rolled_out = false;
+        for index in 0..self.plan.steps.len() {
+            let step = self.plan.steps[index].clone();
+            let is_rollout = step.act.rollout().is_some();
+            let outcome = async {
+                if is_rollout && rolled_out {
+                    self.soak().await?;
+                }
+                if self.means.interrupt.is_asked() {
+                    return Err(ApplyError::Interrupted);
+                }
+                self.lease.check().await?;
+                self.means
+                    .ui
+                    .note(&format!("{}: {}", step.object.name, step.summary));
+                match &step.act {
+                    Act::Restart(rollout)
+                    | Act::SetImage(rollout)
+                    | Act::SetEnvironment(rollout)
+                    | Act::Finish(rollout) => self.roll_out(&step.object, rollout).await,
+                    Act::Suspend(suspension) => self.suspend(&suspension.workload).await,
+                    Act::Record(record) => self.record(record).await,
+                }
+            }
+            .await;
+            rolled_out |= is_rollout;
+            match outcome {
+                Ok(()) => self.plan.steps[index].state = StepState::Done,
+                Err(error) => {
+                    self.plan.steps[index].state = if error.is_failure() {
+                        StepState::Failed
+                    } else {
+                        StepState::Skipped
+                    };
+                    skip_rest(&mut self.plan);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a rollout prove itself before the next.
+    async fn soak(&self) -> Result<(), ApplyError> {
+        let soak = self.means.pace.soak;
+        if soak.is_zero() {
+            return Ok(());
+        }
+        self.means.ui.note(&format!(
+            "waiting {} s before the next rollout",
+            soak.as_secs()
+        ));
+        tokio::select! {
+            () = tokio::time::sleep(soak) => Ok(()),
+            () = self.means.interrupt.asked() => Err(ApplyError::Interrupted),
+        }
+    }
+
+    /// A workload as it is at this moment.
+    async fn hold(&self, id: &WorkloadId) -> Result<Held, ApplyError> {
+        self.cluster
+            .hold(id, &self.means.profile.record_prefix)
+            .await
+            .map_err(|source| ApplyError::Cluster {
+                asked: id.to_string(),
+                source,
+            })
+    }
+}

@@ -1,0 +1,133 @@
+//! Why a plan ended before its end.
+
+use tracebloc_core::workload::WorkloadId;
+
+use crate::cluster::{ClusterError, LeaseError, MissingPart};
+use crate::error::Exit;
+
+/// Why a plan ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApplyError {
+    /// The configuration leads to another cluster than the one that was looked at.
+    #[error("{server} is another cluster than the one that the plan was made for")]
+    OtherCluster {
+        /// The API server and the context.
+        server: String,
+    },
+    /// Another run works on the release.
+    #[error("nothing was begun: {0}")]
+    Lease(#[from] LeaseError),
+    /// A step's precondition does not hold any more.
+    #[error("{id} is not as it was when the plan was made: {what}")]
+    Changed {
+        /// The workload.
+        id: WorkloadId,
+        /// In which way.
+        what: String,
+    },
+    /// A rollout did not come to what it is for.
+    #[error("{}: {}", .0.id, .0.reason)]
+    Failed(Box<Failure>),
+    /// Somebody asked to stop.
+    #[error("stopped before its end")]
+    Interrupted,
+    /// The API server did not do or answer something.
+    #[error("{asked}")]
+    Cluster {
+        /// What was asked for.
+        asked: String,
+        /// Why.
+        source: ClusterError,
+    },
+}
+
+/// A rollout that did not come to what it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The workload.
+    pub(crate) id: WorkloadId,
+    /// Why.
+    pub(crate) reason: String,
+    /// How its pods stood at last.
+    pub(crate) pods: Vec<String>,
+    /// What became of it.
+    pub(crate) aftermath: Aftermath,
+}
+
+/// What became of a rollout that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Aftermath {
+    /// The pods run what they ran before.
+    Undone,
+    /// It was left as it is, because of this.
+    Kept(String),
+    /// It was to be undone, and that failed too.
+    NotUndone(String),
+}
+
+impl ApplyError {
+    /// True if the step was carried out and came to nothing, rather than not at all.
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+
+    /// How the program ends with it.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::OtherCluster { .. }
+            | Self::Changed { .. }
+            | Self::Lease(LeaseError::Held { .. } | LeaseError::Lost { .. }) => Exit::Guarded,
+            Self::Failed(_) => Exit::Failed,
+            Self::Interrupted => Exit::Interrupted,
+            Self::Cluster { source, .. } | Self::Lease(LeaseError::Cluster(source)) => match source
+            {
+                ClusterError::Unauthorized | ClusterError::Forbidden { .. } => Exit::Refused,
+                _ => Exit::Failed,
+            },
+        }
+    }
+
+    /// What else is to be said, and what to do next.
+    pub(crate) fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Failed(failure) => {
+                let at_last = |pod: &String| format!("at last: {pod}");
+                let mut hints: Vec<String> = failure.pods.iter().map(at_last).collect();
+                hints.push(match &failure.aftermath {
+                    Aftermath::Undone => {
+                        "it was undone: the pods run what they ran before, and nothing was recorded"
+                            .to_owned()
+                    }
+                    Aftermath::Kept(why) => format!("it was left as it is: {why}"),
+                    Aftermath::NotUndone(why) => {
+                        format!("it could not be undone: {why}; look at the workload at once")
+                    }
+                });
+                hints
+            }
+            Self::Interrupted | Self::Lease(LeaseError::Lost { .. }) => vec![
+                "run the same command again: it finds where this one stood, and goes on there"
+                    .to_owned(),
+            ],
+            Self::Changed { .. } | Self::OtherCluster { .. } => {
+                vec!["nothing more was done; look at the plan again with --dry-run".to_owned()]
+            }
+            Self::Lease(LeaseError::Held { .. }) => {
+                vec!["run the same command again when that is done".to_owned()]
+            }
+            Self::Cluster { source, .. } | Self::Lease(LeaseError::Cluster(source)) => {
+                source.hints()
+            }
+        }
+    }
+}
+
+impl ApplyError {
+    /// A part of a workload that was to be changed is not there any more.
+    pub(super) fn missing(id: &WorkloadId, part: &MissingPart) -> Self {
+        Self::Changed {
+            id: id.clone(),
+            what: part.to_string(),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A rollout that did not come to what it is for: counted, and brought back to the former *content*, in such a way that the chart's next tick does
+//! not do the same again (DESIGN §7 "Undo restores content, not text").
+
+use tracebloc_core::change::{ANNOTATION, Change, ChangeState, ContainerChange};
+use tracebloc_core::image::{Digest, ImageRef};
+use tracebloc_core::plan::{AttemptCounter, ObjectRef, Rollout};
+
+use super::error::{Aftermath, Failure};
+use super::rollout::{changed, set};
+use super::settle::Settled;
+use super::{ATTEMPTS, Application, ApplyError};
+use crate::cluster::ClusterError;
+
+impl Application<'_> {
+    /// Undoes a rollout, or leaves it, as the plan says. Always an error: the step has failed.
+    pub(super) async fn fail(
+        &self,
+        object: &ObjectRef,
+        rollout: &Rollout,
+        change: Change,
+        reason: String,
+    ) -> Result<(), ApplyError> {
+        if !self.plan.on_failure.undo {
+            return self.keep(object, rollout, change, reason, false).await;
+        }
+        if change.containers.iter().any(|one| one.former.is_none()) {
+            let why = format!("{reason} (what ran before has no digest to go back to)");
+            return self.keep(object, rollout, change, why, false).await;
+        }
+        let pods = self.last_state(&rollout.workload).await;
+        // First what keeps the chart's own job from doing it again: between the two there must be no moment in which it could.
+        let attempt = match &self.plan.on_failure.counter {
+            Some(counter) => Some(self.give_up(counter).await?),
+            None => None,
+        };
+        if let Some(job) = &self.plan.on_failure.suspends {
+            self.suspend(job).await?;
+            self.means.ui.note(&format!(
+                "{job} was suspended, since it would do the same again: unsuspend it once the cause is gone"
+            ));
+        }
+        let change = Change {
+            state: ChangeState::Undoing,
+            reason: Some(reason),
+            attempt,
+            ..change
+        };
+        self.bring_back(rollout, &change).await?;
+        self.await_undo(object, rollout, change, pods).await
+    }
+
+    /// Goes on where another run was bringing a workload back.
+    pub(super) async fn finish_undo(
+        &self,
+        object: &ObjectRef,
+        rollout: &Rollout,
+        change: Change,
+    ) -> Result<(), ApplyError> {
+        let pods = self.last_state(&rollout.workload).await;
+        self.await_undo(object, rollout, change, pods).await
+    }
+
+    /// Leaves a rollout as it is. Where the pods are well it is no failure of theirs, and is not counted.
+    pub(super) async fn keep(
+        &self,
+        object: &ObjectRef,
+        rollout: &Rollout,
+        change: Change,
+        reason: String,
+        pods_are_well: bool,
+    ) -> Result<(), ApplyError> {
+        let id = &rollout.workload;
+        let pods = self.last_state(id).await;
+        let mut change = Change {
+            reason: Some(reason.clone()),
+            ..change
+        };
+        let counter = self.plan.on_failure.counter.as_ref();
+        if let Some(counter) = counter.filter(|_| !pods_are_well) {
+            let attempt = change.attempt.unwrap_or(counter.failed + 1);
+            if change.attempt.is_none() {
+                change.attempt = Some(attempt);
+                let text = change.to_text();
+                self.write(
+                    id,
+                    |uid| uid == rollout.uid,
+                    |edit| edit.annotate(ANNOTATION, &text),
+                )
+                .await?;
+            }
+            self.count(counter, attempt).await?;
+        }
+        self.close(object, rollout, change, ChangeState::Failed)
+            .await?;
+        let aftermath = Aftermath::Kept(
+            if pods_are_well {
+                "the pods are ready"
+            } else {
+                "nothing was brought back and nothing recorded"
+            }
+            .to_owned(),
+        );
+        Err(ApplyError::Failed(Box::new(Failure {
+            id: id.clone(),
+            reason,
+            pods,
+            aftermath,
+        })))
+    }
+
+    /// Counts so many failures that the chart's own job gives up.
+    async fn give_up(&self, counter: &AttemptCounter) -> Result<u32, ApplyError> {
+        let attempt = counter.limit.max(counter.failed);
+        self.count(counter, attempt).await?;
+        Ok(attempt)
+    }
+
+    /// Sets what ran before, with the intent.
+    async fn bring_back(&self, rollout: &Rollout, change: &Change) -> Result<(), ApplyError> {
+        let id = &rollout.workload;
+        let mut attempt = 1;
+        loop {
+            let held = self.hold(id).await?;
+            if held.live.uid != rollout.uid {
+                return Err(changed(id, "it was deleted and made anew"));
+            }
+            let mut edit = held.edit();
+            for one in &change.containers {
+                let former = former(one).ok_or_else(|| changed(id, "there is no way back"))?;
+                set(&mut edit, one, &former).map_err(|part| ApplyError::missing(id, &part))?;
+            }
+            edit.annotate(ANNOTATION, &change.to_text());
+            match self.change(&edit, id, change).await {
+                Ok(()) => return Ok(()),
+                Err(ClusterError::Conflict { .. } | ClusterError::Rejected { .. })
+                    if attempt < ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                Err(source) => {
+                    return Err(ApplyError::Cluster {
+                        asked: id.to_string(),
+                        source,
+                    });
+                }
+            }
+        }
+    }
+
+    async fn await_undo(
+        &self,
+        object: &ObjectRef,
+        rollout: &Rollout,
+        change: Change,
+        pods: Vec<String>,
+    ) -> Result<(), ApplyError> {
+        let id = &rollout.workload;
+        let reason = change.reason.clone().unwrap_or_default();
+        let aftermath = match self.settle(id).await? {
+            Settled::Yes(_) => {
+                self.close(object, rollout, change, ChangeState::Undone)
+                    .await?;
+                Aftermath::Undone
+            }
+            Settled::No(why) => {
+                let change = Change {
+                    reason: Some(format!("{reason}; and it could not be brought back: {why}")),
+                    ..change
+                };
+                self.hand_back(id).await?;
+                self.close(object, rollout, change, ChangeState::Failed)
+                    .await?;
+                Aftermath::NotUndone(why)
+            }
+        };
+        Err(ApplyError::Failed(Box::new(Failure {
+            id: id.clone(),
+            reason,
+            pods,
+            aftermath,
+        })))
+    }
+}
+
+/// What a container is set to so that it runs what it ran before.
+fn former(one: &ContainerChange) -> Option<String> {
+    let digest: &Digest = one.former.as_ref()?;
+    if one.variable.is_some() {
+        return Some(digest.to_string());
+    }
+    let image = ImageRef::parse(&one.to).ok()?;
+    Some(image.with_digest(digest.clone()).to_string())
+}

@@ -1,0 +1,384 @@
+//! One rollout: the change with the intent in one patch, the wait, the look at what the pods run, and the fields handed back.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tracebloc_core::assess::{self, Question};
+use tracebloc_core::change::{ANNOTATION, Change, ChangeState, ContainerChange};
+use tracebloc_core::plan::{ObjectRef, Rollout};
+use tracebloc_core::workload::{Rollout as RolloutState, WorkloadId};
+
+use super::settle::Settled;
+use super::{ATTEMPTS, Application, ApplyError};
+use crate::cluster::{ClusterError, Edit, Held, MissingPart};
+use crate::context::now;
+use crate::gather;
+
+/// How long to wait where it is not known whether a change arrived.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// How long a controller may take to see a change that asks nothing of it, and how soon to look again.
+const UNOBSERVED: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How often to ask then.
+const RECONNECTS: usize = 30;
+
+/// Where a rollout stands as its step begins.
+enum Stage {
+    /// Nothing was done yet.
+    Fresh,
+    /// The workload was changed, by us or by the run that is finished here.
+    Acting(Change),
+    /// What was changed is being brought back.
+    Undoing(Change),
+    /// Somebody else finished it, or changed it to something else.
+    Overtaken,
+}
+
+impl Application<'_> {
+    /// Carries out one rollout, from wherever it stands.
+    pub(super) async fn roll_out(
+        &self,
+        object: &ObjectRef,
+        rollout: &Rollout,
+    ) -> Result<(), ApplyError> {
+        let id = &rollout.workload;
+        let held = self.hold(id).await?;
+        if held.live.uid != rollout.uid {
+            return Err(changed(id, "it was deleted and made anew"));
+        }
+        let change = match stage(&held, rollout) {
+            Stage::Fresh => self.act(rollout).await?,
+            Stage::Acting(change) => change,
+            Stage::Undoing(change) => return self.finish_undo(object, rollout, change).await,
+            Stage::Overtaken => return self.close_overtaken(object, rollout).await,
+        };
+        match self.settle(id).await? {
+            Settled::Yes(held) => match self.runs(&held, rollout).await? {
+                Ok(()) => self.close(object, rollout, change, ChangeState::Done).await,
+                // All is well with the pods: there is nothing to bring back.
+                Err(reason) => self.keep(object, rollout, change, reason, true).await,
+            },
+            Settled::No(reason) => self.fail(object, rollout, change, reason).await,
+        }
+    }
+
+    /// Changes the workload, with what is meant by it.
+    async fn act(&self, rollout: &Rollout) -> Result<Change, ApplyError> {
+        let id = &rollout.workload;
+        let change = Change {
+            id: self.run.clone(),
+            command: self.plan.command.clone(),
+            by: self.author.clone(),
+            at: now(),
+            state: ChangeState::Acting,
+            containers: rollout.containers.clone(),
+            reason: None,
+            attempt: None,
+        };
+        let mut attempt = 1;
+        loop {
+            let held = self.observed(id).await?;
+            check(&held, rollout)?;
+            let mut edit = held.edit();
+            let restarts = !rollout.containers.iter().any(ContainerChange::sets);
+            if restarts {
+                edit.restart(&now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+            }
+            for one in rollout.containers.iter().filter(|one| one.sets()) {
+                set(&mut edit, one, &one.to).map_err(|part| ApplyError::missing(id, &part))?;
+            }
+            edit.annotate(ANNOTATION, &change.to_text());
+            match self.change(&edit, id, &change).await {
+                Ok(()) => return Ok(change),
+                Err(ClusterError::Conflict { .. } | ClusterError::Rejected { .. })
+                    if attempt < ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                Err(source) => {
+                    return Err(ApplyError::Cluster {
+                        asked: id.to_string(),
+                        source,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The workload once its controller has seen it: every annotation that is written makes a new generation of a Deployment, which looks for a
+    /// moment like a rollout.
+    async fn observed(&self, id: &WorkloadId) -> Result<Held, ApplyError> {
+        let began = Instant::now();
+        loop {
+            let held = self.hold(id).await?;
+            if held.live.rollout != RolloutState::Progressing || began.elapsed() > UNOBSERVED {
+                return Ok(held);
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Sends a change that carries its intent. Where no answer came back, the workload itself tells whether it arrived.
+    pub(super) async fn change(
+        &self,
+        edit: &Edit<'_>,
+        id: &WorkloadId,
+        change: &Change,
+    ) -> Result<(), ClusterError> {
+        let prefix = &self.means.profile.record_prefix;
+        let failure = match self.cluster.change(edit, prefix).await {
+            Ok(_) => return Ok(()),
+            Err(
+                error @ (ClusterError::Timeout
+                | ClusterError::Interrupted { .. }
+                | ClusterError::Unreachable { .. }
+                | ClusterError::Server { .. }),
+            ) => error,
+            Err(error) => return Err(error),
+        };
+        for _ in 0..RECONNECTS {
+            sleep(RECONNECT).await;
+            if let Ok(held) = self.cluster.hold(id, prefix).await {
+                let arrived = annotated(&held).as_ref() == Some(change);
+                return if arrived { Ok(()) } else { Err(failure) };
+            }
+        }
+        Err(failure)
+    }
+
+    /// Whether the pods run what they were to run; the reason where they do not.
+    async fn runs(&self, held: &Held, rollout: &Rollout) -> Result<Result<(), String>, ApplyError> {
+        let id = &rollout.workload;
+        for one in &rollout.containers {
+            if let Some(variable) = &one.variable
+                && held.variable(&one.container, variable) != Some(one.to.as_str())
+            {
+                return Ok(Err(format!(
+                    "{variable} was set to something else meanwhile"
+                )));
+            }
+        }
+        let images: Vec<&ContainerChange> = rollout
+            .containers
+            .iter()
+            .filter(|one| one.variable.is_none())
+            .collect();
+        let pods = self.pods(id).await?;
+        let is_plain = pods.iter().all(|pod| {
+            images.iter().all(|one| {
+                pod.containers
+                    .get(&one.container)
+                    .and_then(|container| container.running.as_ref())
+                    .is_some_and(|running| running.digest == one.wanted)
+            })
+        });
+        if is_plain {
+            return Ok(Ok(()));
+        }
+        // The same content may have several digests: that takes the whole comparison, with what is published now.
+        self.compares(id, &images).await
+    }
+
+    async fn compares(
+        &self,
+        id: &WorkloadId,
+        images: &[&ContainerChange],
+    ) -> Result<Result<(), String>, ApplyError> {
+        let means = self.means;
+        let gathered = Box::pin(gather::gather(
+            means.context,
+            means.ui,
+            means.profile,
+            means.request,
+        ))
+        .await;
+        let snapshot = match gathered {
+            Ok(gathered) => gathered.snapshot,
+            Err(error) => {
+                return Ok(Err(format!(
+                    "the rollout ended, and what the pods run could not be established: {error}"
+                )));
+            }
+        };
+        let question = Question {
+            digest: true,
+            all_images: true,
+            ..Question::default()
+        };
+        let report = assess::outdated(&snapshot, means.profile, &question);
+        let reports = report.releases.iter().flat_map(|release| &release.images);
+        for one in images {
+            let of_image: Vec<_> = reports
+                .clone()
+                .filter(|image| image.name == one.image)
+                .collect();
+            let published = of_image
+                .iter()
+                .find_map(|image| image.digest.published.as_ref());
+            let runs = of_image
+                .iter()
+                .flat_map(|image| &image.digest.running)
+                .filter(|running| running.workload == *id);
+            if published != Some(&one.wanted) {
+                return Ok(Err(format!(
+                    "the tag of {} moved again meanwhile",
+                    one.image
+                )));
+            }
+            if let Some(other) = runs.clone().find(|running| running.current != Some(true)) {
+                return Ok(Err(format!(
+                    "the rollout ended, and pods run {} of {} in place of {}",
+                    other.digest.short(),
+                    one.image,
+                    one.wanted.short()
+                )));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// The end of a change: fields that Helm renders are handed back, the annotation says what came of it, and it is left in the history.
+    pub(super) async fn close(
+        &self,
+        object: &ObjectRef,
+        rollout: &Rollout,
+        change: Change,
+        state: ChangeState,
+    ) -> Result<(), ApplyError> {
+        let id = &rollout.workload;
+        let sets =
+            state == ChangeState::Undone || change.containers.iter().any(ContainerChange::sets);
+        if sets {
+            self.hand_back(id).await?;
+        }
+        let change = Change { state, ..change };
+        // Before it is closed: a run that comes after a kill enters it again under the same key, and none is missing.
+        self.enter(id, &change).await;
+        let text = change.to_text();
+        self.write(
+            id,
+            |uid| uid == rollout.uid,
+            |edit| edit.annotate(ANNOTATION, &text),
+        )
+        .await?;
+        self.tell(object, &rollout.uid, &change).await;
+        Ok(())
+    }
+
+    /// What another run began was changed by somebody else since: there is nothing to finish or to undo.
+    async fn close_overtaken(
+        &self,
+        object: &ObjectRef,
+        rollout: &Rollout,
+    ) -> Result<(), ApplyError> {
+        let Some(change) = rollout.finishes.clone() else {
+            return Ok(());
+        };
+        let held = self.hold(&rollout.workload).await?;
+        if annotated(&held).is_none_or(|own| own.id != change.id || !own.state.is_open()) {
+            return Ok(());
+        }
+        let change = Change {
+            reason: Some("somebody else changed the workload before it was done".to_owned()),
+            ..change
+        };
+        self.close(object, rollout, change, ChangeState::Failed)
+            .await
+    }
+}
+
+pub(super) fn changed(id: &WorkloadId, what: impl Into<String>) -> ApplyError {
+    ApplyError::Changed {
+        id: id.clone(),
+        what: what.into(),
+    }
+}
+
+/// The last change of a workload.
+pub(super) fn annotated(held: &Held) -> Option<Change> {
+    Change::parse(held.live.records.get(ANNOTATION)?)
+}
+
+/// Sets what one change of a container is about.
+pub(super) fn set(edit: &mut Edit<'_>, one: &ContainerChange, to: &str) -> Result<(), MissingPart> {
+    match &one.variable {
+        Some(variable) => edit.variable(&one.container, variable, to),
+        None => edit.image(&one.container, to),
+    }
+}
+
+/// What a container has now of what a change is about.
+fn present<'held>(held: &'held Held, one: &ContainerChange) -> Option<&'held str> {
+    match &one.variable {
+        Some(variable) => held.variable(&one.container, variable),
+        None => held.image(&one.container),
+    }
+}
+
+/// True if a container has that reference, however it is written.
+fn has(held: &Held, one: &ContainerChange, wanted: &str) -> bool {
+    use tracebloc_core::image::ImageRef;
+    let Some(present) = present(held, one) else {
+        return false;
+    };
+    if one.variable.is_some() {
+        return present == wanted;
+    }
+    let familiar = |text: &str| ImageRef::parse(text).map(|image| image.familiar());
+    match (familiar(present), familiar(wanted)) {
+        (Ok(present), Ok(wanted)) => present == wanted,
+        (Err(_), _) | (_, Err(_)) => present == wanted,
+    }
+}
+
+fn stage(held: &Held, rollout: &Rollout) -> Stage {
+    let Some(begun) = &rollout.finishes else {
+        return Stage::Fresh;
+    };
+    match annotated(held) {
+        Some(own) if own.id == begun.id && own.state == ChangeState::Undoing => Stage::Undoing(own),
+        Some(own) if own.id == begun.id && own.state == ChangeState::Acting => {
+            if own.containers.iter().all(|one| has(held, one, &one.to)) {
+                Stage::Acting(own)
+            } else {
+                Stage::Overtaken
+            }
+        }
+        Some(_) | None => Stage::Overtaken,
+    }
+}
+
+/// What must hold before a workload is changed: it is as it was when the plan was made.
+fn check(held: &Held, rollout: &Rollout) -> Result<(), ApplyError> {
+    let id = &rollout.workload;
+    if held.live.uid != rollout.uid {
+        return Err(changed(id, "it was deleted and made anew"));
+    }
+    if let Some(other) = annotated(held).filter(|other| other.state.is_open()) {
+        return Err(changed(
+            id,
+            format!("{} began a change of it meanwhile", other.by),
+        ));
+    }
+    match held.live.rollout {
+        RolloutState::Settled => {}
+        RolloutState::Paused => return Err(changed(id, "it was paused")),
+        RolloutState::Progressing | RolloutState::None => {
+            return Err(changed(id, "another rollout is under way"));
+        }
+    }
+    for one in &rollout.containers {
+        if !has(held, one, &one.from) {
+            return Err(changed(
+                id,
+                format!(
+                    "container {} has another image or environment",
+                    one.container
+                ),
+            ));
+        }
+    }
+    Ok(())
+}

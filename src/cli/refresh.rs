@@ -1,0 +1,116 @@
+//! `refresh`.
+
+use clap::{Args, ValueEnum};
+use tracebloc_core::plan::{RefreshWish, WishedAction};
+
+use super::values::Limit;
+use super::{ApprovalArgs, RegistryArgs, ReleaseSelector};
+
+/// Bring what runs to what is published: a tag that moved is pulled again, with a plan first and a way back
+///
+/// Without a release: the one of the context's namespace, or, where that has none, of the whole cluster. The images are those that the chart's own
+/// refresh follows, and what it records is read and written in the same way.
+#[derive(Debug, Args)]
+pub(crate) struct RefreshArgs {
+    /// The release to refresh: RELEASE or NAMESPACE/RELEASE
+    #[arg(value_name = "RELEASE")]
+    pub(crate) release: Option<ReleaseSelector>,
+    /// Only this image, by its name in `outdated`; repeatable
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) image: Vec<String>,
+    /// Only this workload: NAME or KIND/NAME; repeatable
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) workload: Vec<String>,
+    /// Every image of the release, also those that the chart's own refresh does not follow
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// In this way only, whatever fits the chart
+    #[arg(long, value_name = "WAY")]
+    pub(crate) action: Option<RefreshAction>,
+    /// Act at once on images that are seen for the first time, in place of recording what runs
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Try again although rollouts failed again and again
+    #[arg(long)]
+    pub(crate) clear_flap: bool,
+    /// Go back from the last refresh to what ran before it, and have the chart's own refresh leave it
+    #[arg(long, conflicts_with_all = ["all", "force", "action", "clear_flap"])]
+    pub(crate) rollback: bool,
+    /// Act although another tool, such as Argo CD, looks after the release
+    #[arg(long)]
+    pub(crate) override_managed: bool,
+    /// Wait so long for workloads to settle, in place of refusing
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) wait_settled: Option<Limit>,
+    /// Wait so long for Jobs of the chart that change the same workloads, in place of refusing
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) wait_for_jobs: Option<Limit>,
+    /// What becomes of a rollout that fails
+    #[arg(long, value_name = "WHAT", default_value = "undo")]
+    pub(crate) on_failure: FailurePolicy,
+    /// Wait so long between two rollouts
+    #[arg(long, value_name = "DURATION", default_value = "0")]
+    pub(crate) soak: Limit,
+    #[command(flatten)]
+    pub(crate) approval: ApprovalArgs,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+    /// The form of the answer
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: PlanFormat,
+    /// Ask nobody; print the least rights that this very call needs, as Roles
+    #[arg(long)]
+    pub(crate) print_rbac: bool,
+}
+
+/// The way in which pods come to other content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RefreshAction {
+    /// Only write what runs into the chart's records.
+    Record,
+    /// Start pods anew, which pulls where the pull policy is Always.
+    Restart,
+    /// Set images to exact content.
+    SetImage,
+}
+
+/// What becomes of a rollout that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailurePolicy {
+    /// The pods are brought back to what they ran.
+    Undo,
+    /// It is left as it is.
+    Keep,
+}
+
+/// The form of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For people.
+    Table,
+    /// The plan as JSON; after a real run with what became of each step.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
+
+impl RefreshArgs {
+    /// What is wanted.
+    pub(crate) fn wish(&self) -> RefreshWish {
+        RefreshWish {
+            images: self.image.iter().cloned().collect(),
+            workloads: self.workload.iter().cloned().collect(),
+            all: self.all,
+            action: self.action.map(|action| match action {
+                RefreshAction::Record => WishedAction::Record,
+                RefreshAction::Restart => WishedAction::Restart,
+                RefreshAction::SetImage => WishedAction::SetImage,
+            }),
+            force: self.force,
+            clear_flap: self.clear_flap,
+            override_managed: self.override_managed,
+            rollback: self.rollback,
+            keep_failed: self.on_failure == FailurePolicy::Keep,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! `refresh`: gather → assess → plan → approve → apply → show.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tracebloc_core::assess::Question;
+use tracebloc_core::plan::{self, Act, Guard, Plan, RefreshWish, Step, WishError};
+use tracebloc_core::profile::Profile;
+
+use super::reading;
+use crate::apply::{self, Means, Pace};
+use crate::approve;
+use crate::cli::{PlanFormat, RefreshArgs};
+use crate::context::Context;
+use crate::error::{Error, Exit};
+use crate::gather::{self, Request, Scope};
+use crate::interrupt::Interrupt;
+use crate::render::{self, Detail, Look};
+use crate::ui::Ui;
+
+/// How soon it is looked again whether a guard has given way.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Every annotation that is written makes a new generation of a Deployment, and until its controller has seen it that looks like a rollout.
+const UNOBSERVED: Duration = Duration::from_secs(3);
+
+/// A Job that started in the moment that was waited for is waited for too, for so long.
+const AFTER_TICK: Duration = Duration::from_secs(600);
+
+pub(crate) async fn run(
+    mut context: Context,
+    ui: &Ui,
+    interrupt: &Interrupt,
+    args: RefreshArgs,
+) -> Result<Exit, Error> {
+    let profile = Profile::client()?;
+    let wish = args.wish();
+    let scope = Scope::new(
+        &context,
+        args.release.iter().cloned().collect(),
+        false,
+        None,
+    )?;
+    let question = question(&wish);
+    let request = Request {
+        single: true,
+        ..reading::of_images(scope, question, args.registry)?
+    };
+    let approval = args.approval;
+    let mut patience = Patience {
+        settled: args.wait_settled.map(|limit| limit.0),
+        jobs: args.wait_for_jobs.map(|limit| limit.0),
+        began: Instant::now(),
+    };
+    // A run that another one left unfinished comes first, and what is behind after it is a plan of its own.
+    let mut done: Vec<Step> = Vec::new();
+    loop {
+        let Some(plan) = make(&mut context, ui, &profile, &request, &wish, &mut patience).await?
+        else {
+            return Ok(Exit::Done);
+        };
+        let finishes = plan
+            .steps
+            .iter()
+            .any(|step| matches!(step.act, Act::Finish(_)));
+        let says = |plan: &Plan| show(ui, plan, &done, args.output);
+        if approval.dry_run || !plan.refusals.is_empty() || plan.steps.is_empty() {
+            says(&plan)?;
+            return Ok(end(&plan));
+        }
+        if args.output == PlanFormat::Table {
+            says(&plan)?;
+        }
+        let incomplete = plan.is_incomplete();
+        let Some(approved) = approve::ask(&context, &approval, plan)? else {
+            ui.note("nothing was changed");
+            return Ok(Exit::Done);
+        };
+        let means = Means {
+            context: &context,
+            ui,
+            profile: &profile,
+            request: &request,
+            pace: Pace {
+                timeout: approval.timeout.0,
+                soak: args.soak.0,
+            },
+            interrupt,
+        };
+        let applied = Box::pin(apply::apply(approved, &means)).await;
+        if let Some(failure) = applied.failure {
+            if args.output != PlanFormat::Table {
+                says(&applied.plan)?;
+            }
+            return Err(Error::Apply(failure));
+        }
+        if finishes {
+            done.extend(applied.plan.steps);
+            continue;
+        }
+        if args.output == PlanFormat::Table {
+            ui.answer(&render::plan::done(&applied.plan))?;
+        } else {
+            says(&applied.plan)?;
+        }
+        return Ok(if incomplete { Exit::Failed } else { Exit::Done });
+    }
+}
+
+/// What is asked: everything that a judgement of digests takes, and what became of the chart's own jobs.
+fn question(wish: &RefreshWish) -> Question {
+    Question {
+        digest: true,
+        automation: true,
+        all_images: wish.all || !wish.images.is_empty(),
+        ..Question::default()
+    }
+}
+
+/// How long guards that time may lift are waited for.
+struct Patience {
+    settled: Option<Duration>,
+    jobs: Option<Duration>,
+    began: Instant,
+}
+
+impl Patience {
+    /// True if the user is ready to wait.
+    fn is_long(&self) -> bool {
+        self.settled.is_some() || self.jobs.is_some()
+    }
+
+    /// True if every guard that says no may still give way.
+    fn lasts(&mut self, plan: &Plan) -> bool {
+        if plan.refusals.is_empty() {
+            return false;
+        }
+        if plan
+            .refusals
+            .iter()
+            .any(|refusal| refusal.guard == Guard::TickNear)
+        {
+            self.jobs.get_or_insert(AFTER_TICK);
+        }
+        let waited = self.began.elapsed();
+        let lasts = |limit: Option<Duration>| limit.is_some_and(|limit| waited < limit);
+        plan.refusals.iter().all(|refusal| match refusal.guard {
+            Guard::Unsettled => lasts(Some(self.settled.unwrap_or_default().max(UNOBSERVED))),
+            Guard::JobRunning | Guard::TickNear => lasts(self.jobs),
+            guard => guard.may_pass(),
+        })
+    }
+}
+
+/// The plan, once no guard is worth waiting for; `None` where there is no release.
+async fn make(
+    context: &mut Context,
+    ui: &Ui,
+    profile: &Profile,
+    request: &Request,
+    wish: &RefreshWish,
+    patience: &mut Patience,
+) -> Result<Option<Plan>, Error> {
+    let mut told = false;
+    loop {
+        context.renew(false).await?;
+        let gathered = {
+            let _progress = ui.progress("asking the cluster and the registries …");
+            Box::pin(gather::gather(context, ui, profile, request)).await?
+        };
+        let plan = match plan::refresh(&gathered.snapshot, profile, wish) {
+            Ok(plan) => plan,
+            Err(WishError::NoRelease) => {
+                for note in &gathered.notes {
+                    ui.note(note);
+                }
+                return Ok(None);
+            }
+            Err(error) => return Err(Error::Wish(error)),
+        };
+        if !patience.lasts(&plan) {
+            return Ok(Some(plan));
+        }
+        if patience.is_long() && !std::mem::replace(&mut told, true) {
+            for refusal in &plan.refusals {
+                ui.note(&format!(
+                    "waiting: {}: {}",
+                    refusal.subject, refusal.message
+                ));
+            }
+        }
+        sleep(if patience.is_long() { LOOK } else { LOOK / 4 }).await;
+    }
+}
+
+/// How a plan ends that is not carried out.
+fn end(plan: &Plan) -> Exit {
+    if !plan.refusals.is_empty() {
+        Exit::Guarded
+    } else if plan.is_incomplete() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    }
+}
+
+fn show(ui: &Ui, plan: &Plan, done: &[Step], format: PlanFormat) -> Result<(), Error> {
+    let mut whole = plan.clone();
+    whole.steps.splice(0..0, done.iter().cloned());
+    let text = match format {
+        PlanFormat::Table => {
+            let look = Look {
+                styles: ui.styles(),
+                detail: Detail::Short,
+                headers: true,
+                width: ui.width(),
+            };
+            render::plan::screen(plan, &look)
+        }
+        PlanFormat::Json => render::json(&whole)?,
+        PlanFormat::Yaml => render::yaml(&whole)?,
+    };
+    ui.answer(&text)
+}

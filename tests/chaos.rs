@@ -1,0 +1,347 @@
+//! Kills at any instruction: `refresh` is killed before or after one of its requests to the API server, and the next run, which knows nothing of the
+//! first, finds out from the cluster where it stood. Which request follows from a seed; a seed that fails is told and can be run again:
+//! `TRACEBLOC_CHAOS_SEED=n`. `make chaos` kills as often as one likes (`TRACEBLOC_CHAOS_KILLS`).
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use serde_json::Value;
+use tracebloc_bed::cluster::Output;
+use tracebloc_bed::image::Image;
+use tracebloc_bed::proxy::{Moment, Proxy};
+use tracebloc_bed::{Helm, Install, Tenant};
+
+use crate::outdated_faults::through;
+use crate::refresh::{annotation, object, running};
+use crate::support::{command, install, run, tenant};
+
+/// How many kills there are in `make test`.
+const KILLS: u64 = 10;
+
+/// How many tenants are worked on at once: a run after a kill waits for a lease to end, and the machine has time.
+const AT_ONCE: u64 = 5;
+
+/// What is refreshed.
+#[derive(Debug, Clone, Copy)]
+struct Scenario {
+    name: &'static str,
+    chart: &'static str,
+    helm: Helm,
+}
+
+/// The ways in which charts of different generations are refreshed.
+const SCENARIOS: [Scenario; 3] = [
+    Scenario {
+        name: "restart",
+        chart: "1.9.28",
+        helm: Helm::Three,
+    },
+    Scenario {
+        name: "set-image",
+        chart: "1.9.40",
+        helm: Helm::Four,
+    },
+    Scenario {
+        name: "no-count",
+        chart: "1.4.4",
+        helm: Helm::Three,
+    },
+];
+
+/// A small generator of numbers that look like chance (splitmix64).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+}
+
+/// A release that is refreshed and killed again and again.
+struct Victim {
+    scenario: Scenario,
+    name: String,
+    tenant: Tenant<'static>,
+    proxy: Proxy,
+    kubeconfig: std::path::PathBuf,
+    /// How many requests a whole run takes, by whether what is published works.
+    requests: BTreeMap<bool, usize>,
+}
+
+impl Victim {
+    fn new(name: &str, scenario: Scenario) -> Self {
+        let tenant = tenant(name);
+        install(
+            &tenant,
+            &Install::client(name, scenario.chart).by(scenario.helm),
+        );
+        let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
+        let kubeconfig = through(&tenant, &proxy);
+        let mut victim = Self {
+            scenario,
+            name: name.to_owned(),
+            tenant,
+            proxy,
+            kubeconfig,
+            requests: BTreeMap::new(),
+        };
+        victim.settle("first sight");
+        for works in [true, false] {
+            victim.publish("measured", works);
+            victim.proxy.log().clear();
+            let output = Output::of(&mut victim.refresh()).unwrap();
+            assert_eq!(output.is_success(), works, "{output}");
+            victim
+                .requests
+                .insert(works, victim.proxy.log().all().len());
+        }
+        victim
+    }
+
+    fn refresh(&self) -> Command {
+        let namespace = self.tenant.namespace();
+        let mut command = command(
+            &self.tenant,
+            &[
+                "refresh",
+                "--yes",
+                "--context",
+                "bed",
+                "-o",
+                "json",
+                "--timeout",
+                "5s",
+                "--clear-flap",
+                "-n",
+                namespace,
+            ],
+        );
+        command.env("KUBECONFIG", &self.kubeconfig);
+        command
+    }
+
+    /// Publishes new content of two images, one of which two workloads share.
+    fn publish(&self, content: &str, works: bool) {
+        for repository in ["tracebloc/jobs-manager", "tracebloc/pods-monitor"] {
+            let image = Image::new(format!("{repository} {content} {works}"));
+            let image = if works {
+                image
+            } else {
+                image.steering("ready", "false")
+            };
+            self.tenant.publish(repository, "prod", &image).unwrap();
+        }
+    }
+
+    /// Lets a run end that nobody kills, until there is nothing more to do or the guard says that it was tried often enough.
+    fn settle(&self, told: &str) {
+        let mut outputs = Vec::new();
+        let once = [
+            "refresh",
+            "--yes",
+            "--context",
+            "bed",
+            "-o",
+            "json",
+            "--timeout",
+            "5s",
+        ];
+        // The killed run may not have come to take the marks of the one before away.
+        let again = [&once[..], &["--clear-flap"]].concat();
+        for arguments in [&again[..], &once, &once, &once] {
+            let output = run(&self.tenant, arguments);
+            let plan: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
+            let is_idle = output.code == Some(0) && plan["steps"] == serde_json::json!([]);
+            let is_guarded = output.code == Some(11) && plan["refusals"][0]["guard"] == "flapping";
+            if is_idle || is_guarded {
+                return;
+            }
+            outputs.push(output.to_string());
+        }
+        panic!("{told}: no end of it:\n{}", outputs.join("\n"));
+    }
+
+    /// Kills one run, has others finish it, and looks at what came of it.
+    fn kill(&self, seed: u64) -> &'static str {
+        let mut chance = Chance(seed);
+        let works = chance.below(2) == 0;
+        let number = usize::try_from(chance.below(self.requests[&works] as u64)).unwrap();
+        let moment = if chance.below(2) == 0 {
+            Moment::Before
+        } else {
+            Moment::After
+        };
+        let told = format!(
+            "TRACEBLOC_CHAOS_SEED={seed}: {} {works} killed {moment:?} request {number} of {}",
+            self.scenario.name, self.requests[&works]
+        );
+        let before = running(&self.tenant, "api");
+        self.publish(&format!("seed {seed}"), works);
+        let published = self.published();
+        self.run_and_kill(number, moment);
+        let asked: Vec<String> = self
+            .proxy
+            .log()
+            .all()
+            .iter()
+            .map(|request| format!("{} {} {:?}", request.method, request.path, request.status))
+            .collect();
+        let last = asked.last().cloned().unwrap_or_default();
+        let told = format!("{told} ({last})");
+        self.settle(&told);
+        self.look(&told, works, &before, &published);
+        if works {
+            "brought forward"
+        } else {
+            "brought back"
+        }
+    }
+
+    fn published(&self) -> String {
+        let repository = format!("{}/tracebloc/jobs-manager", self.tenant.namespace());
+        let registry = self.tenant.bed().registry();
+        registry.digest(&repository, "prod").unwrap().unwrap()
+    }
+
+    fn run_and_kill(&self, number: usize, moment: Moment) {
+        let mut command = self.refresh();
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        self.proxy.log().clear();
+        let process = std::sync::Arc::new(Mutex::new(None::<Child>));
+        let target = std::sync::Arc::clone(&process);
+        self.proxy.halt_at(number, moment, move || {
+            // The process is there: it sent the request.
+            loop {
+                if let Some(child) = target.lock().unwrap().as_mut() {
+                    child.kill().unwrap();
+                    return;
+                }
+            }
+        });
+        *process.lock().unwrap() = Some(command.spawn().unwrap());
+        let began = Instant::now();
+        loop {
+            let ended = process
+                .lock()
+                .unwrap()
+                .as_mut()
+                .unwrap()
+                .try_wait()
+                .unwrap();
+            if ended.is_some() {
+                return;
+            }
+            assert!(began.elapsed().as_secs() < 120, "the run does not end");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// No workload is left between, and no record lies.
+    fn look(&self, told: &str, works: bool, before: &[String], published: &str) {
+        let deployment = format!("{}-jobs-manager", self.name);
+        let wanted = if works {
+            vec![published.to_owned()]
+        } else {
+            before.to_vec()
+        };
+        for container in ["api", "proxy"] {
+            let runs = running(&self.tenant, container);
+            // Earlier charts have no requests proxy of the same name; what there is runs the same.
+            assert!(
+                runs.is_empty() || runs == wanted,
+                "{told}: {container} runs {runs:?}, not {wanted:?}"
+            );
+        }
+        let api = running(&self.tenant, "api");
+        let recorded = annotation(
+            &self.tenant,
+            &deployment,
+            "last-refreshed-jobs-manager-digest",
+        );
+        assert_eq!(
+            recorded.as_deref(),
+            Some(api[0].as_str()),
+            "{told}: the record"
+        );
+        let monitor = running(&self.tenant, "pods-monitor-container");
+        let recorded = annotation(
+            &self.tenant,
+            &deployment,
+            "last-refreshed-pods-monitor-digest",
+        );
+        assert_eq!(
+            recorded.as_deref(),
+            Some(monitor[0].as_str()),
+            "{told}: the other record"
+        );
+        for name in [deployment, format!("{}-requests-proxy", self.name)] {
+            let live = object(&self.tenant, "deployment", &name);
+            let text = live["metadata"]["annotations"]["tracebloc.io/change"].as_str();
+            if let Some(text) = text {
+                let change: Value = serde_json::from_str(text).unwrap();
+                let state = change["state"].as_str().unwrap();
+                assert!(
+                    ["done", "undone", "failed"].contains(&state),
+                    "{told}: {name} is left {state}"
+                );
+            }
+            let ours = live["metadata"]["managedFields"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|entry| entry["manager"] == "kubectl-tracebloc")
+                .any(|entry| entry.to_string().contains("f:image"));
+            assert!(!ours, "{told}: {name} is not handed back");
+        }
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn a_killed_refresh_is_finished_or_undone_by_the_next() {
+    let kills = number("TRACEBLOC_CHAOS_KILLS").unwrap_or(KILLS);
+    let first = number("TRACEBLOC_CHAOS_SEED");
+    let seeds: Vec<u64> = match first {
+        Some(seed) => vec![seed],
+        None => (1..=kills).collect(),
+    };
+    let began = Instant::now();
+    let results: Mutex<BTreeMap<(&str, &str), u64>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for lane in 0..AT_ONCE {
+            let mine: Vec<u64> = seeds
+                .iter()
+                .copied()
+                .filter(|seed| seed % AT_ONCE == lane)
+                .collect();
+            let results = &results;
+            if mine.is_empty() {
+                continue;
+            }
+            scope.spawn(move || {
+                let index = usize::try_from(lane).unwrap() % SCENARIOS.len();
+                let victim = Victim::new(&format!("chaos-{lane}"), SCENARIOS[index]);
+                for seed in mine {
+                    let outcome = victim.kill(seed);
+                    let key = (victim.scenario.name, outcome);
+                    *results.lock().unwrap().entry(key).or_default() += 1;
+                }
+            });
+        }
+    });
+    let mut text = format!("{} kills in {} s\n", seeds.len(), began.elapsed().as_secs());
+    for ((scenario, outcome), count) in results.into_inner().unwrap() {
+        let _infallible = writeln!(text, "{scenario}: {count} {outcome}");
+    }
+    eprintln!("{text}");
+}
