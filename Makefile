@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help try stop build test fuzz bench comparison dist lint fmt deny docs
+.PHONY: help try stop build test chaos fuzz bench comparison dist lint fmt deny docs
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -23,6 +23,9 @@ test: ## Run all tests, on a real control plane
 	$(TARGET)/debug/bed build
 	$(CARGO) test --locked --workspace --lib --bins --tests --no-fail-fast
 	$(CARGO) test --locked --workspace --doc
+
+chaos: ## Kill refresh at KILLS=200 random requests, or at that of SEED=n, and see the next run finish it
+	TRACEBLOC_CHAOS_KILLS=$(or $(KILLS),200) $(if $(SEED),TRACEBLOC_CHAOS_SEED=$(SEED)) $(CARGO) test --locked --test main chaos:: -- --nocapture
 
 fuzz: ## Damage samples for every parser, SECONDS=60 each
 	TRACEBLOC_FUZZ_SECONDS=$(or $(SECONDS),60) $(CARGO) test --locked --package tracebloc-core --package kubectl-tracebloc --lib fuzzed -- --nocapture

@@ -12,10 +12,11 @@ use tracebloc_core::report::{ExplanationList, HistoryReport, OutdatedReport, Sta
 use crate::support::{PLUGIN, installed, outdated, parse, run, status};
 
 /// The pages that people read first.
-const PAGES: [&str; 4] = [
+const PAGES: [&str; 5] = [
     "README.md",
     "docs/outdated.md",
     "docs/status.md",
+    "docs/refresh.md",
     "docs/history.md",
 ];
 

@@ -57,9 +57,14 @@ fn the_advised_restart_brings_pods_to_what_is_published() {
     for finding in report["findings"].as_array().unwrap() {
         lines.extend(advice(finding));
     }
-    assert_eq!(lines.len(), 3, "{lines:?}");
+    // Of the resource monitor this chart keeps no record, so that it need not be told to act at once.
+    lines.sort();
+    assert_eq!(lines.len(), 2, "{lines:?}");
     for line in lines {
-        assert!(line.starts_with("kubectl rollout restart "), "{line}");
+        assert!(
+            line.starts_with("kubectl tracebloc refresh advice-restart-"),
+            "{line}"
+        );
         paste(&tenant, &line, Helm::Four).success().unwrap();
     }
     tenant.wait_ready().unwrap();
@@ -86,10 +91,9 @@ fn where_a_restart_would_not_pull_the_exact_content_is_advised() {
     let lines = advice(finding(&report, "digest-behind"));
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(
-        lines[0].starts_with("kubectl set image deployment/advice-exact-jobs-manager"),
+        lines[0].starts_with("kubectl tracebloc refresh "),
         "{lines:?}"
     );
-    assert!(lines[0].contains(&moved.digest), "{lines:?}");
     paste(&tenant, &lines[0], Helm::Four).success().unwrap();
     tenant.wait_ready().unwrap();
     let report = outdated(&tenant, &["--only", "digest"]);
@@ -104,7 +108,7 @@ fn where_a_restart_would_not_pull_the_exact_content_is_advised() {
         image["references"][0]["spec"]
             .as_str()
             .unwrap()
-            .contains("@sha256:"),
+            .ends_with(&moved.digest),
         "{image:#}"
     );
 }

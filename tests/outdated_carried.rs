@@ -91,11 +91,16 @@ fn the_refresh_of_old_charts_is_helped_along_by_the_advice() {
         .find(|finding| finding["code"] == "digest-behind")
         .unwrap();
     let advice = found["advice"][0].as_str().unwrap();
-    assert!(
-        advice.contains(&format!("INGESTOR_IMAGE_DIGEST={published}")),
-        "{advice}"
-    );
-    paste(&tenant, advice, Helm::Four).success().unwrap();
+    assert!(advice.starts_with("kubectl tracebloc refresh "), "{advice}");
+    let whole = format!("{advice} {through}");
+    paste(&tenant, &whole, Helm::Four).success().unwrap();
+    let live = tenant.kubectl(&[
+        "get",
+        name,
+        "-o",
+        "jsonpath={.spec.template.spec.containers[*].env}",
+    ]);
+    assert!(live.unwrap().stdout.contains(&published));
     assert_eq!(image(&ask(), "ingestor")["state"], "current");
 
     let report = status(&tenant, &[&through]);

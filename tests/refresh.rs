@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tracebloc_bed::cluster::Output;
 use tracebloc_bed::image::Image;
+use tracebloc_bed::proxy::{Fault, Proxy, Rule};
 use tracebloc_bed::{Helm, Install, Tenant};
 use tracebloc_core::plan::Plan;
 
@@ -201,6 +202,26 @@ fn a_moved_tag_is_brought_to_every_workload_that_shares_it() {
     assert_eq!(events.success().unwrap().lines().count(), 2);
 }
 
+#[test]
+fn what_a_restart_pulls_along_is_part_of_the_plan_and_recorded_as_it_runs() {
+    let tenant = installed("refresh-along", "1.9.28");
+    recorded(&tenant);
+    let name = "refresh-along-jobs-manager";
+    let key = "tracebloc.io/last-refreshed-pods-monitor-digest-";
+    let unrecord = tenant.kubectl(&["annotate", "deployment", name, key]);
+    unrecord.unwrap().success().unwrap();
+    let moved = ["tracebloc/jobs-manager", "tracebloc/pods-monitor"]
+        .map(|repository| tenant.move_tag(repository, "prod", "two").unwrap().digest);
+    // The other image is in the same pods: for it alone nothing would be done, since it is seen for the first time and was not asked for.
+    let done = plan(&refresh(&tenant, &["--image", "jobs-manager"]), 0);
+    assert_eq!(decision(&done, "pods-monitor"), "move", "{done:#}");
+    for (container, digest) in [("api", &moved[0]), ("pods-monitor-container", &moved[1])] {
+        assert_eq!(running(&tenant, container), std::slice::from_ref(digest));
+    }
+    let record = annotation(&tenant, name, "last-refreshed-pods-monitor-digest");
+    assert_eq!(record.as_ref(), Some(&moved[1]));
+}
+
 /// Moves the tag to content that never becomes ready.
 pub(crate) fn break_tag(tenant: &Tenant<'_>, repository: &str) -> String {
     let bad = Image::new("bad").steering("ready", "false");
@@ -301,4 +322,71 @@ fn both_helms_upgrade_and_roll_back_after_a_refresh() {
         );
         assert!(back.as_ref().unwrap().is_success(), "{helm:?}: {back:?}");
     }
+}
+
+#[test]
+fn a_mirror_is_asked_itself_and_its_images_are_restarted() {
+    let tenant = tenant("refresh-mirror");
+    let proxy = Proxy::before(&format!("http://{}", tenant.bed().registry().host())).unwrap();
+    let mirror = format!(
+        "global.imageRegistry={}/{}",
+        proxy.host(),
+        tenant.namespace()
+    );
+    install(
+        &tenant,
+        &Install::client("refresh-mirror", "1.9.40").set(mirror),
+    );
+    recorded(&tenant);
+    let moved = tenant
+        .move_tag("tracebloc/jobs-manager", "prod", "two")
+        .unwrap();
+    // What the mirror does not have is not known, and not touched.
+    proxy.break_with(Rule::new("/tracebloc/jobs-manager/", Fault::status(404)));
+    let lacking = refresh(&tenant, &[]);
+    let told = plan(&lacking, 1);
+    assert_eq!(decision(&told, "jobs-manager"), "unknown", "{told:#}");
+    assert_eq!(steps(&told), []);
+    proxy.heal();
+    proxy.log().clear();
+    let done = plan(&refresh(&tenant, &[]), 0);
+    assert_eq!(
+        steps(&done)[0],
+        ("restart", "refresh-mirror-jobs-manager", "done"),
+        "{done:#}"
+    );
+    assert_eq!(running(&tenant, "api"), std::slice::from_ref(&moved.digest));
+    let heads = proxy.log().matching(&http::Method::HEAD, "/manifests/");
+    let own: Vec<_> = heads
+        .iter()
+        .filter(|request| request.path.contains("jobs-manager"))
+        .collect();
+    assert!(!own.is_empty(), "the mirror itself is asked");
+}
+
+#[test]
+fn a_run_with_nothing_to_do_writes_nothing() {
+    let tenant = installed("refresh-idle", "1.9.40");
+    recorded(&tenant);
+    let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
+    let kubeconfig = crate::outdated_faults::through(&tenant, &proxy);
+    let mut idle = crate::support::command(
+        &tenant,
+        &[
+            "refresh",
+            "--yes",
+            "--context",
+            "bed",
+            "-n",
+            tenant.namespace(),
+        ],
+    );
+    let output = Output::of(idle.env("KUBECONFIG", kubeconfig)).unwrap();
+    assert!(output.is_success(), "{output}");
+    assert!(output.stdout.contains("Nothing to do."), "{output}");
+    let asked = proxy.log().all();
+    assert!(
+        asked.iter().all(|request| request.method == "GET"),
+        "{asked:#?}"
+    );
 }

@@ -217,6 +217,12 @@ fn a_signal_ends_the_wait_and_the_next_run_goes_on() {
         "a wait is not a step"
     );
     assert!(told.contains("goes on there"), "{told}");
+    // Whoever looks meanwhile is told.
+    let report = crate::support::outdated(&tenant, &[]);
+    let open = crate::support::finding(&report, "change-unfinished");
+    assert_eq!(open["subject"]["workload"]["name"], name, "{open:#}");
+    let advice = open["advice"][0].as_str().unwrap();
+    assert!(advice.starts_with("kubectl tracebloc refresh "), "{advice}");
     // The lease was given back, so that the next need not wait.
     let plan = plan(&refresh(&tenant, &[]), 0);
     assert_eq!(steps(&plan)[0], ("finish", name, "done"), "{plan:#}");

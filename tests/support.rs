@@ -1,6 +1,7 @@
 //! What the tests share: running the product as a user does, and reading its answer.
 
 use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::Command;
 
 use base64::Engine as _;
@@ -148,13 +149,30 @@ pub(crate) fn finding<'report>(report: &'report Value, code: &str) -> &'report V
         .unwrap_or_else(|| panic!("no finding {code} in {report:#}"))
 }
 
-/// Runs a line of advice as a user who pastes it into a shell.
+/// Runs a line of advice as a user who pastes it into a shell, and says yes to what it asks.
 pub(crate) fn paste(tenant: &Tenant<'_>, line: &str, helm: Helm) -> Output {
     let mut shell = tenant
         .bed()
         .cluster()
         .command_with("sh", tenant.namespace(), helm);
-    shell.args(["-c", line]);
+    let path = std::env::join_paths(
+        std::path::Path::new(PLUGIN)
+            .parent()
+            .map(PathBuf::from)
+            .into_iter()
+            .chain(
+                shell
+                    .get_envs()
+                    .find(|(name, _)| *name == "PATH")
+                    .and_then(|(_, value)| value)
+                    .map(std::env::split_paths)
+                    .into_iter()
+                    .flatten(),
+            ),
+    );
+    shell.env("PATH", path.unwrap());
+    let asks = line.starts_with("kubectl tracebloc refresh ");
+    shell.args(["-c", &format!("{line}{}", if asks { " --yes" } else { "" })]);
     Output::of(&mut shell).unwrap()
 }
 

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use crate::claim::ClaimId;
-use crate::image::Digest;
 use crate::name::{Namespace, ReleaseId};
 use crate::snapshot::{ContextFacts, RepositoryRef};
 use crate::workload::WorkloadId;
@@ -89,11 +88,14 @@ impl<'facts> Advisor<'facts> {
         self.helm(line, &release.namespace)
     }
 
-    /// Starts a workload's pods anew.
-    pub fn restart(self, workload: &WorkloadId) -> String {
-        let mut line = CommandLine::new("kubectl rollout restart");
-        line.word(&workload.to_string());
-        self.kubectl(line, Some(&workload.namespace))
+    /// Brings what runs of a release to what is published, with further words such as `--force`.
+    pub fn refresh(self, release: &ReleaseId, words: &[&str]) -> String {
+        let mut line = CommandLine::new("kubectl tracebloc refresh");
+        line.word(&release.to_string());
+        for word in words {
+            line.word(word);
+        }
+        self.kubectl(line, None)
     }
 
     /// Lets a paused Deployment go on.
@@ -103,41 +105,12 @@ impl<'facts> Advisor<'facts> {
         self.kubectl(line, Some(&workload.namespace))
     }
 
-    /// Sets containers of a workload to exact content; the pairs are container and image without tag.
-    pub fn set_image(self, workload: &WorkloadId, images: &[(&str, String, &Digest)]) -> String {
-        let mut line = CommandLine::new("kubectl set image");
-        line.word(&workload.to_string());
-        for (container, repository, digest) in images {
-            line.word(&format!("{container}={repository}@{digest}"));
-        }
-        self.kubectl(line, Some(&workload.namespace))
-    }
-
-    /// Sets a variable of a container's environment.
-    pub fn set_environment(self, workload: &WorkloadId, container: &str, setting: &str) -> String {
-        let mut line = CommandLine::new("kubectl set env");
-        line.word(&workload.to_string());
-        line.option("--containers", container);
-        line.word(setting);
-        self.kubectl(line, Some(&workload.namespace))
-    }
-
     /// Lets a `CronJob` start Jobs again.
     pub fn unsuspend(self, workload: &WorkloadId) -> String {
         let mut line = CommandLine::new("kubectl patch");
         line.word(&workload.to_string());
         line.option("--type", "merge");
         line.option("--patch", r#"{"spec":{"suspend":false}}"#);
-        self.kubectl(line, Some(&workload.namespace))
-    }
-
-    /// Takes annotations off a workload.
-    pub fn unannotate(self, workload: &WorkloadId, keys: &[&str]) -> String {
-        let mut line = CommandLine::new("kubectl annotate");
-        line.word(&workload.to_string());
-        for key in keys {
-            line.word(&format!("{key}-"));
-        }
         self.kubectl(line, Some(&workload.namespace))
     }
 

@@ -2,6 +2,7 @@
 
 mod automation;
 mod breakers;
+mod changes;
 mod chart;
 mod containers;
 mod digest;
@@ -188,6 +189,7 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
         }
         if case.question.automation && is_there {
             findings.extend(containers::judge(case, current));
+            findings.extend(changes::judge(case, current));
         }
     }
     same_way_out(&mut findings);

@@ -164,6 +164,8 @@ codes! {
     ContainerOutOfMemory = "container-out-of-memory", Warning;
     /// A container ends as often as it is started.
     ContainerCrashing = "container-crashing", Warning;
+    /// A refresh changed a workload, and did not come to its end.
+    ChangeUnfinished = "change-unfinished", Warning;
     /// Another tool, such as Argo CD, Flux or Terraform, looks after the release, and undoes what is changed past it.
     ManagedElsewhere = "managed-elsewhere", Info;
     /// The installed chart version lacks fixes that later ones have. The finding is as bad as the worst fault, which need not be a warning.

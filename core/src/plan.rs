@@ -114,6 +114,8 @@ pub enum Decision {
     OptedOut,
     /// Nothing: it moves with the chart's versions only.
     MovesWithChart,
+    /// Nothing yet: what is published has not been so for long enough.
+    TooYoung,
     /// Nothing: nothing of it runs.
     Idle,
     /// Nothing: it was not asked for.

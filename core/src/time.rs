@@ -1,6 +1,6 @@
 //! Times as people say them.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// A duration in its largest whole unit: `3 days`, `1 hour`, `5 minutes`, `20 seconds`. Negative durations (clocks that differ) are `0 seconds`.
 pub fn age(duration: SignedDuration) -> String {
@@ -12,6 +12,11 @@ pub fn age(duration: SignedDuration) -> String {
         _ => (seconds / 86_400, "day"),
     };
     counted(count.unsigned_abs(), unit)
+}
+
+/// A moment in words, to the second.
+pub fn moment(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// A count with its noun in the right number: `1 pod`, `2 pods`.

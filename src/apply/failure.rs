@@ -45,6 +45,10 @@ impl Application<'_> {
             attempt,
             ..change
         };
+        self.means.ui.note(&format!(
+            "{}: it failed, and what ran before is brought back",
+            rollout.workload.name
+        ));
         self.bring_back(rollout, &change).await?;
         self.await_undo(object, rollout, change, pods).await
     }

@@ -44,7 +44,7 @@ impl Application<'_> {
                     }
                     let counts = held.live.replicas.map(|replicas| {
                         format!(
-                            "{} of {} pods are new, and {} ready, counting old ones",
+                            "{}/{} new, {} ready",
                             replicas.updated, replicas.desired, replicas.ready
                         )
                     });

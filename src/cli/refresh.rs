@@ -1,6 +1,7 @@
 //! `refresh`.
 
 use clap::{Args, ValueEnum};
+use jiff::SignedDuration;
 use tracebloc_core::plan::{RefreshWish, WishedAction};
 
 use super::values::Limit;
@@ -30,6 +31,9 @@ pub(crate) struct RefreshArgs {
     /// Act at once on images that are seen for the first time, in place of recording what runs
     #[arg(long)]
     pub(crate) force: bool,
+    /// Leave what has been published for less than so long, as far as earlier runs with this flag have seen
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) min_age: Option<Limit>,
     /// Try again although rollouts failed again and again
     #[arg(long)]
     pub(crate) clear_flap: bool,
@@ -88,6 +92,8 @@ pub(crate) enum FailurePolicy {
 pub(crate) enum PlanFormat {
     /// For people.
     Table,
+    /// The same with whole digests, and what is recorded.
+    Wide,
     /// The plan as JSON; after a real run with what became of each step.
     Json,
     /// The same as YAML.
@@ -107,6 +113,9 @@ impl RefreshArgs {
                 RefreshAction::SetImage => WishedAction::SetImage,
             }),
             force: self.force,
+            min_age: self
+                .min_age
+                .map(|limit| SignedDuration::try_from(limit.0).unwrap_or(SignedDuration::MAX)),
             clear_flap: self.clear_flap,
             override_managed: self.override_managed,
             rollback: self.rollback,

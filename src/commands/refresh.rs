@@ -47,6 +47,7 @@ pub(crate) async fn run(
         ..reading::of_images(scope, question, args.registry)?
     };
     let approval = args.approval;
+    let is_screen = matches!(args.output, PlanFormat::Table | PlanFormat::Wide);
     let mut patience = Patience {
         settled: args.wait_settled.map(|limit| limit.0),
         jobs: args.wait_for_jobs.map(|limit| limit.0),
@@ -68,7 +69,7 @@ pub(crate) async fn run(
             says(&plan)?;
             return Ok(end(&plan));
         }
-        if args.output == PlanFormat::Table {
+        if is_screen {
             says(&plan)?;
         }
         let incomplete = plan.is_incomplete();
@@ -89,7 +90,7 @@ pub(crate) async fn run(
         };
         let applied = Box::pin(apply::apply(approved, &means)).await;
         if let Some(failure) = applied.failure {
-            if args.output != PlanFormat::Table {
+            if !is_screen {
                 says(&applied.plan)?;
             }
             return Err(Error::Apply(failure));
@@ -98,7 +99,7 @@ pub(crate) async fn run(
             done.extend(applied.plan.steps);
             continue;
         }
-        if args.output == PlanFormat::Table {
+        if is_screen {
             ui.answer(&render::plan::done(&applied.plan))?;
         } else {
             says(&applied.plan)?;
@@ -208,10 +209,14 @@ fn show(ui: &Ui, plan: &Plan, done: &[Step], format: PlanFormat) -> Result<(), E
     let mut whole = plan.clone();
     whole.steps.splice(0..0, done.iter().cloned());
     let text = match format {
-        PlanFormat::Table => {
+        PlanFormat::Table | PlanFormat::Wide => {
             let look = Look {
                 styles: ui.styles(),
-                detail: Detail::Short,
+                detail: if format == PlanFormat::Wide {
+                    Detail::Wide
+                } else {
+                    Detail::Short
+                },
                 headers: true,
                 width: ui.width(),
             };

@@ -6,9 +6,12 @@ use tracebloc_core::image::Digest;
 use tracebloc_core::plan::{Decision, Plan, Refusal, StepState};
 use tracebloc_core::time::counted;
 
-use super::Look;
 use super::grid::{Cell, Grid};
 use super::text::{harmless, wrap};
+use super::{Detail, Look};
+
+/// How much of a digest's hexadecimal digits is shown where there is little room.
+const SHOWN: usize = 12;
 
 /// The whole plan for people.
 pub(crate) fn screen(plan: &Plan, look: &Look) -> String {
@@ -74,9 +77,16 @@ fn images(text: &mut String, plan: &Plan, look: &Look) {
         return;
     }
     title(text, "Images", look);
-    let titles = ["IMAGE", "DO", "PUBLISHED", "RUNNING", "RECORDED", "WHY"];
+    let is_wide = look.detail == Detail::Wide;
+    let mut titles = vec!["IMAGE", "DO", "PUBLISHED", "RUNNING"];
+    titles.extend(is_wide.then_some("RECORDED"));
+    titles.push("WHY");
     let mut grid = Grid::titled(&titles, look.styles.faint);
-    let short = |digest: Option<&Digest>| digest.map_or_else(|| "-".to_owned(), Digest::short);
+    let short = |digest: &Digest| {
+        let cut = if is_wide { digest.hex().len() } else { SHOWN };
+        digest.hex()[..cut].to_owned()
+    };
+    let or_none = |digest: Option<&Digest>| digest.map_or_else(|| "-".to_owned(), short);
     for image in shown {
         let name = match &image.tag {
             Some(tag) => format!("{}:{tag}", image.name),
@@ -84,8 +94,8 @@ fn images(text: &mut String, plan: &Plan, look: &Look) {
         };
         let running = match image.running.as_slice() {
             [] => "-".to_owned(),
-            [only] => only.short(),
-            [first, rest @ ..] => format!("{} +{}", first.short(), rest.len()),
+            [only] => short(only),
+            [first, rest @ ..] => format!("{} +{}", short(first), rest.len()),
         };
         let style = match image.decision {
             Decision::Move => look.styles.warning,
@@ -93,14 +103,15 @@ fn images(text: &mut String, plan: &Plan, look: &Look) {
             Decision::Current => look.styles.good,
             _ => look.styles.faint,
         };
-        grid.row([
-            Cell::from(harmless(&name)),
+        let mut cells = vec![
+            Cell::from(name),
             Cell::new(decision(image.decision), style),
-            Cell::from(short(image.published.as_ref())),
+            Cell::from(or_none(image.published.as_ref())),
             Cell::from(running),
-            Cell::from(short(image.recorded.as_ref())),
-            Cell::from(harmless(&image.reason)),
-        ]);
+        ];
+        cells.extend(is_wide.then(|| Cell::from(or_none(image.recorded.as_ref()))));
+        cells.push(Cell::from(&image.reason));
+        grid.row(cells);
     }
     grid.write(text, look.width);
 }
@@ -113,8 +124,9 @@ fn decision(decision: Decision) -> &'static str {
         Decision::Record => "record",
         Decision::Pinned => "pinned",
         Decision::Held => "held",
-        Decision::OptedOut => "opted out",
-        Decision::MovesWithChart => "with chart",
+        Decision::OptedOut => "opt-out",
+        Decision::MovesWithChart => "chart",
+        Decision::TooYoung => "wait",
         Decision::Idle => "idle",
         Decision::NotAskedFor => "not asked for",
         Decision::Unknown => "unknown",

@@ -311,6 +311,12 @@ impl Code {
                 consequence: "Its pod is not ready. Rollouts of its workload do not settle, and refreshes and upgrades that wait for it fail.",
                 next_step: "See with the advised command what it said before it ended. If an image was moved shortly before, go back to the former content.",
             },
+            Self::ChangeUnfinished => Explanation {
+                rests_on: "The annotation `tracebloc.io/change` that a refresh writes as it acts, and closes as it ends.",
+                cause: "A refresh is at work at this moment, or was killed or interrupted.",
+                consequence: "The workload may be between two contents, and its records may not yet say what it runs.",
+                next_step: "Run `refresh` again: it says who is at work, or finishes or undoes what a killed run left.",
+            },
             Self::ManagedElsewhere => Explanation {
                 rests_on: "Labels, annotations and field managers of the main workload.",
                 cause: "Argo CD, Flux, Terraform, Pulumi or a like tool applied the release.",

@@ -1,6 +1,7 @@
 //! The plan of `refresh`: running content is brought to what is published, in the way that the chart's generation does it itself (DOMAIN §4), and
 //! nothing that its own job would not understand is left behind.
 
+mod age;
 mod back;
 mod changes;
 mod decide;
@@ -9,7 +10,9 @@ mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Decision, Plan, Refusal, Rollout};
+use super::{Decision, Plan, Refusal, Rollout, Step};
+use jiff::SignedDuration;
+
 use crate::advice::Advisor;
 use crate::assess::{self, Question};
 use crate::change::{ANNOTATION, Change, ROLLBACK};
@@ -39,6 +42,8 @@ pub struct RefreshWish {
     pub action: Option<WishedAction>,
     /// `--force`: act although nothing was ever recorded.
     pub force: bool,
+    /// `--min-age`: leave what has not been published for so long, as far as we have seen.
+    pub min_age: Option<SignedDuration>,
     /// `--clear-flap`: try again although rollouts failed again and again.
     pub clear_flap: bool,
     /// `--override-managed`: act although another tool looks after the release.
@@ -135,6 +140,7 @@ pub fn refresh(
     facts.check_names()?;
     let open = facts.open_changes();
     let mut warnings = Vec::new();
+    let mut noted = None;
     let (judged, rollouts) = if !open.is_empty() {
         warnings.push(
             "an earlier run did not end: it is finished first, and what is behind after it takes another one"
@@ -145,11 +151,13 @@ pub fn refresh(
         facts.back(&mut warnings)
     } else {
         let mut judged = facts.judge(&mut warnings);
+        noted = facts.hold_back(&mut judged);
         let rollouts = facts.rollouts(&mut judged, &mut warnings);
         (judged, rollouts)
     };
     let refusals = facts.refusals(&judged, &rollouts);
-    let steps = facts.steps(&judged, rollouts, &mut warnings);
+    let mut steps: Vec<Step> = noted.into_iter().collect();
+    steps.extend(facts.steps(&judged, rollouts, &mut warnings));
     Ok(Plan {
         api_version: API_VERSION.to_owned(),
         kind: "Plan".to_owned(),
@@ -309,10 +317,31 @@ impl Facts<'_> {
                         .push(change);
                 }
             }
-            // Pods that start anew pull every tag that moved, also those that would only have been recorded.
+            // Pods that start anew pull every tag that moved: what is too young would come with what is not.
+            let young: BTreeSet<WorkloadId> = judged
+                .iter()
+                .filter(|image| image.plan.decision == Decision::TooYoung)
+                .flat_map(|image| self.pulled_by(image, &rollouts))
+                .collect();
+            for image in judged
+                .iter_mut()
+                .filter(|image| image.plan.decision == Decision::Move)
+            {
+                if self.changes(image).iter().any(|(id, _)| young.contains(id)) {
+                    image.plan.decision = Decision::TooYoung;
+                    "its pods would also pull what is too young".clone_into(&mut image.plan.reason);
+                    taken_along = true;
+                }
+            }
+            // And so would what was only to be recorded, or was not asked for: that is moved too, and said so.
             for image in judged.iter_mut() {
-                if image.plan.decision == Decision::Record && self.is_pulled_by(image, &rollouts) {
+                let stays = matches!(
+                    image.plan.decision,
+                    Decision::Record | Decision::NotAskedFor
+                );
+                if stays && !self.pulled_by(image, &rollouts).is_empty() {
                     image.plan.decision = Decision::Move;
+                    image.to_record.clone_from(&image.plan.published);
                     "its pods start anew for another image, and pull what is published"
                         .clone_into(&mut image.plan.reason);
                     taken_along = true;

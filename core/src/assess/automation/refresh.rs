@@ -10,12 +10,13 @@ use super::{
     suspension, with_schedule,
 };
 use crate::assess::Case;
+use crate::change::{ANNOTATION, Change, ChangeState, ROLLBACK};
 use crate::finding::{Code, Finding};
 use crate::profile::ImageRefresh;
 use crate::release::Release;
 use crate::report::{AutomationState, JobReport};
 use crate::snapshot::{Evidence, Gap};
-use crate::time::counted;
+use crate::time::{counted, moment};
 use crate::workload::{LiveWorkload, PullPolicy, WorkloadId};
 
 pub(super) fn judge(case: &Case<'_>, release: &Release) -> Judged {
@@ -243,20 +244,24 @@ fn flapping(
         return None;
     }
     let id: &WorkloadId = &main?.workload.id;
-    let keys: Vec<&str> = [&flap.attempts, &flap.detected]
-        .into_iter()
-        .filter(|key| record(main, key).is_some())
-        .map(String::as_str)
-        .collect();
-    let advice = vec![
-        case.advisor.describe(id),
-        case.advisor.unannotate(id, &keys),
-    ];
+    let release = &case.observed.newest.id;
+    let again = case.advisor.refresh(release, &["--clear-flap"]);
+    let went_back = record(main, ANNOTATION)
+        .and_then(Change::parse)
+        .filter(|last| last.command == ROLLBACK && last.state == ChangeState::Done);
+    if let Some(last) = went_back {
+        let detail = format!(
+            "was told to leave it alone, as {} went back from what is published at {}",
+            last.by,
+            moment(last.at)
+        );
+        return Some((detail, vec![again]));
+    }
     let detail = format!(
-        "gave up after {}, and ends well all the same; once the cause is gone, take the annotations off {id}",
+        "gave up after {}, and ends well all the same; once the cause is gone, --clear-flap tries again",
         counted(u64::from(attempts), "failed rollout")
     );
-    Some((detail, advice))
+    Some((detail, vec![case.advisor.describe(id), again]))
 }
 
 /// A rollout failed, and the job will try again.

@@ -235,7 +235,7 @@ fn a_refresh_that_gave_up_is_flapping_though_its_jobs_are_green() {
             "tracebloc.io/refresh-attempt=3"
         ]
     );
-    assert!(report.findings[0].advice[1].contains("tracebloc.io/refresh-attempt-"));
+    assert!(report.findings[0].advice[1].contains("refresh edge/edge --clear-flap"));
     assert!(
         !report.findings[0].advice[1].contains("flap-detected"),
         "nothing to take off"

@@ -6,22 +6,23 @@ use super::platform;
 use super::tally::{Outcome, Tally};
 use super::usage::{Image, Usage};
 use crate::assess::Case;
-use crate::image::Digest;
-use crate::release::{ApplyMethod, Release};
+use crate::profile::Kinship;
+use crate::release::Release;
 use crate::report::{ImageFlag, ImageReport};
 use crate::time::counted;
 use crate::workload::{Rollout, WorkloadId};
 
-/// One line per workload that runs old content: a restart where that pulls the tag anew, else the exact content (DESIGN §7).
+/// The refresh, and what must be done before it: a paused Deployment replaces no pods.
 pub(super) fn move_to_published(
     case: &Case<'_>,
+    release: &Release,
     image: &Image<'_>,
     tally: &Tally,
     report: &ImageReport,
 ) -> Vec<String> {
-    let Some(published) = &report.digest.published else {
+    if report.digest.published.is_none() {
         return Vec::new();
-    };
+    }
     // New pods would get from the cache what the old ones run.
     if report.flags.contains(&ImageFlag::CacheStale) {
         return Vec::new();
@@ -31,10 +32,12 @@ pub(super) fn move_to_published(
         return Vec::new();
     }
     let mut lines = Vec::new();
+    let mut rolls_out = false;
     for (workload, usages) in behind(image, tally) {
         if !workload.kind.rolls_out() {
             continue;
         }
+        rolls_out = true;
         let paused = usages.iter().any(|usage| {
             usage
                 .live
@@ -43,17 +46,40 @@ pub(super) fn move_to_published(
         if paused {
             lines.push(case.advisor.resume(workload));
         }
-        if usages.iter().copied().any(needs_exact_content) {
-            let images: Vec<(&str, String, &Digest)> = usages
-                .iter()
-                .map(|usage| (usage.container, image.repository.clone(), published))
-                .collect();
-            lines.push(case.advisor.set_image(workload, &images));
-        } else {
-            lines.push(case.advisor.restart(workload));
-        }
+    }
+    if rolls_out {
+        lines.push(refresh(
+            case,
+            release,
+            &report.name,
+            report.digest.recorded.is_some(),
+        ));
     }
     lines
+}
+
+/// The refresh that moves an image: by its name where the chart's own refresh does not follow it, and at once where it would only be recorded.
+pub(super) fn refresh(
+    case: &Case<'_>,
+    release: &Release,
+    image: &str,
+    is_recorded: bool,
+) -> String {
+    let is_ours = case.profile.kinship(release) == Kinship::Ours;
+    let known = case
+        .profile
+        .images
+        .iter()
+        .find(|known| is_ours && known.name == image);
+    let mut words = Vec::new();
+    if is_ours && known.is_none_or(|known| known.record.is_none()) {
+        words.extend(["--image", image]);
+    }
+    let version = release.chart.version.as_ref();
+    if !is_recorded && known.is_some_and(|known| known.is_recorded(version)) {
+        words.push("--force");
+    }
+    case.advisor.refresh(&case.observed.newest.id, &words)
 }
 
 /// The usages of the image in each workload whose pods run old content.
@@ -73,18 +99,8 @@ fn behind<'a, 'facts>(
     workloads
 }
 
-/// True where a restart would start the same content: the spec names a digest, or the node may keep what it has.
-fn needs_exact_content(usage: &Usage<'_>) -> bool {
-    let container = usage.live_container.unwrap_or(usage.stored);
-    let by_digest = container
-        .image
-        .as_ref()
-        .is_ok_and(|image| image.digest().is_some());
-    by_digest || usage.restarts_in_vain()
-}
-
 /// The facts behind a finding of drift.
-pub(super) fn evidence(release: &Release, image: &Image<'_>, report: &ImageReport) -> Vec<String> {
+pub(super) fn evidence(image: &Image<'_>, report: &ImageReport) -> Vec<String> {
     let mut facts = Vec::new();
     if let Some(published) = &report.digest.published {
         facts.push(format!("published: {published}"));
@@ -100,13 +116,6 @@ pub(super) fn evidence(release: &Release, image: &Image<'_>, report: &ImageRepor
     if image.usages.iter().any(Usage::restarts_in_vain) {
         facts.push(
             "the pull policy is not Always: a restart may start the old content again".to_owned(),
-        );
-    }
-    if release.apply_method == ApplyMethod::ServerSide
-        && image.usages.iter().any(needs_exact_content)
-    {
-        facts.push(
-            "the release is applied server-side: after `kubectl set image` the next helm upgrade needs --force-conflicts".to_owned(),
         );
     }
     facts

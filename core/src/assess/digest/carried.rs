@@ -239,7 +239,7 @@ pub(super) fn judge(case: &Case<'_>, release: &Release) -> (Vec<ImageReport>, Ve
     for carried in all(case.snapshot, case.profile, release) {
         let (state, reason) = state(case.snapshot, &carried);
         let report = report(case, release, &carried, state, reason);
-        findings.extend(found::found(case, &carried, &report));
+        findings.extend(found::found(case, release, &carried, &report));
         reports.push(report);
     }
     (reports, findings)

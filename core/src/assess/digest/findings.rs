@@ -43,8 +43,10 @@ pub(super) fn found(
                     subject(),
                     behind_message(&name(), report),
                 )
-                .advise(advise::move_to_published(case, image, tally, report))
-                .because(advise::evidence(release, image, report)),
+                .advise(advise::move_to_published(
+                    case, release, image, tally, report,
+                ))
+                .because(advise::evidence(image, report)),
             );
             if report.digest.recorded.is_some() && report.digest.recorded == report.digest.published
             {

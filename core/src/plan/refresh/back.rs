@@ -9,6 +9,7 @@ use crate::change::{ANNOTATION, Change, ChangeState, ContainerChange, ROLLBACK};
 use crate::image::{Digest, ImageRef};
 use crate::plan::{Decision, ImagePlan, Rollout};
 use crate::report::ImageReport;
+use crate::time::moment;
 use crate::workload::{LiveWorkload, WorkloadId};
 
 impl<'facts> Facts<'facts> {
@@ -101,7 +102,11 @@ impl<'facts> Facts<'facts> {
         let (decision, reason) = match back {
             Some(_) => (
                 Decision::Move,
-                format!("back to what ran before {} at {}", last.command, last.at),
+                format!(
+                    "back to what ran before {} at {}",
+                    last.command,
+                    moment(last.at)
+                ),
             ),
             None => (
                 Decision::Unknown,

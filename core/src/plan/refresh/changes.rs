@@ -115,25 +115,30 @@ impl Facts<'_> {
         stored.container(&used.container)?.image.as_ref().ok()
     }
 
-    /// True if a rollout starts pods anew that then pull the image's tag.
-    pub(super) fn is_pulled_by(
+    /// The workloads whose pods start anew by these rollouts and then pull the image's tag.
+    pub(super) fn pulled_by(
         &self,
         judged: &Judged<'_>,
         rollouts: &BTreeMap<WorkloadId, Rollout>,
-    ) -> bool {
+    ) -> Vec<WorkloadId> {
         let image = self.image_report(judged);
-        judged.is_behind
-            && image.references.iter().any(|reference| {
-                let used = &reference.workload;
-                let pulls = self.container(used).is_some_and(|container| {
-                    container.pull_policy == PullPolicy::Always
-                        && container
-                            .image
-                            .as_ref()
-                            .is_ok_and(|image| image.digest().is_none())
-                });
-                pulls && rollouts.contains_key(&used.workload)
+        let pulls = |used: &ContainerId| {
+            self.container(used).is_some_and(|container| {
+                container.pull_policy == PullPolicy::Always
+                    && container
+                        .image
+                        .as_ref()
+                        .is_ok_and(|image| image.digest().is_none())
             })
+        };
+        image
+            .references
+            .iter()
+            .map(|reference| &reference.workload)
+            .filter(|used| judged.is_behind && rollouts.contains_key(&used.workload))
+            .filter(|used| pulls(used))
+            .map(|used| used.workload.clone())
+            .collect()
     }
 
     /// True if, in the way that was asked for, the pods would start with what they have: the reference stays, and starting does not pull it.

@@ -98,6 +98,13 @@ impl<'facts> Facts<'facts> {
             ImageState::Current if has_record && recorded != published && published.is_some() => {
                 let reason = match recorded {
                     None => "seen for the first time: pods run what is published",
+                    Some(_)
+                        if !running(image)
+                            .iter()
+                            .any(|digest| Some(digest) == published) =>
+                    {
+                        "pushed again around the same content: it is recorded, so that nothing restarts for it"
+                    }
                     Some(_) => "the record names other content than pods run and is published",
                 };
                 (Decision::Record, reason.to_owned(), published.cloned())

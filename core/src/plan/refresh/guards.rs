@@ -12,6 +12,7 @@ use crate::finding::Code;
 use crate::plan::{Decision, Guard, Refusal, Rollout};
 use crate::report::ImageFlag;
 use crate::snapshot::Evidence;
+use crate::time::moment;
 use crate::workload::{LiveWorkload, Rollout as RolloutState, WorkloadId};
 
 /// So long before its tick the chart's own job is waited for, where it would not see that a rollout is under way.
@@ -214,9 +215,9 @@ fn undone(facts: &Facts<'_>, rollouts: &BTreeMap<WorkloadId, Rollout>) -> Option
             comes_again.then_some((then, left))
         })?;
         let what = if went_back {
-            format!("was gone back from at {}", last.at)
+            format!("was gone back from at {}", moment(last.at))
         } else {
-            format!("failed at {} and was undone", last.at)
+            format!("failed at {} and was undone", moment(last.at))
         };
         Some({
             refusal(

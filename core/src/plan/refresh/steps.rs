@@ -11,6 +11,7 @@ use crate::plan::{
     Suspension,
 };
 use crate::time::counted;
+use crate::time::moment;
 use crate::workload::{LiveWorkload, WorkloadId};
 
 impl Facts<'_> {
@@ -206,7 +207,8 @@ fn roll_out(rollout: Rollout) -> Step {
         Some(change) => (
             format!(
                 "finish what {} began at {} and did not end: {what}",
-                change.by, change.at
+                change.by,
+                moment(change.at)
             ),
             Act::Finish,
         ),
@@ -243,7 +245,7 @@ fn roll_out(rollout: Rollout) -> Step {
 }
 
 /// The step that writes annotations of the main workload.
-fn write(
+pub(super) fn write(
     main: &LiveWorkload,
     id: String,
     summary: String,

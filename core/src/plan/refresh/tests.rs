@@ -342,3 +342,32 @@ fn wrong_names_are_a_mistake() {
         2
     );
 }
+
+#[test]
+fn what_is_young_waits_and_is_noted_once() {
+    let mut snapshot = drifted(healthy("1.9.28"), 1, 2, Some(1));
+    let patient = RefreshWish {
+        min_age: Some(jiff::SignedDuration::from_hours(1)),
+        ..RefreshWish::default()
+    };
+    let first = plan(&snapshot, &patient);
+    assert_eq!(words(&first), ["record"]);
+    assert_eq!(first.images[0].decision, Decision::TooYoung);
+    let crate::plan::Act::Record(note) = first.steps[0].act.clone() else {
+        panic!("{first:?}")
+    };
+    main_workload(&mut snapshot)
+        .records
+        .extend(note.annotations);
+    snapshot.observed_at += jiff::SignedDuration::from_mins(59);
+    let early = plan(&snapshot, &patient);
+    assert!(early.steps.is_empty(), "{early:?}");
+    snapshot.observed_at += jiff::SignedDuration::from_mins(1);
+    assert_eq!(words(&plan(&snapshot, &patient)), ["restart", "record"]);
+    // Other content begins anew.
+    let other = drifted(snapshot, 1, 3, Some(1));
+    assert_eq!(
+        plan(&other, &patient).images[0].decision,
+        Decision::TooYoung
+    );
+}

@@ -2,11 +2,18 @@
 
 use super::{Carried, Mover};
 use crate::assess::Case;
+use crate::assess::digest::advise;
 use crate::finding::{Code, Finding, Subject};
+use crate::release::Release;
 use crate::report::{ImageReport, ImageState};
 
 /// The findings about an image, of which that was reported.
-pub(super) fn found(case: &Case<'_>, carried: &Carried<'_>, report: &ImageReport) -> Vec<Finding> {
+pub(super) fn found(
+    case: &Case<'_>,
+    release: &Release,
+    carried: &Carried<'_>,
+    report: &ImageReport,
+) -> Vec<Finding> {
     let subject = || Subject {
         image: Some(carried.image.name.clone()),
         ..case.subject()
@@ -16,12 +23,8 @@ pub(super) fn found(case: &Case<'_>, carried: &Carried<'_>, report: &ImageReport
     let mut findings = Vec::new();
     match (report.state, carried.mover) {
         (ImageState::Behind, Mover::Refresh) => {
-            let variable = format!("{}_IMAGE_DIGEST", carried.pattern.variables);
-            let advice = report.digest.published.as_ref().map(|published| {
-                let setting = format!("{variable}={published}");
-                case.advisor
-                    .set_environment(workload, &carried.container.container, &setting)
-            });
+            let is_recorded = report.digest.recorded.is_some();
+            let advice = advise::refresh(case, release, &report.name, is_recorded);
             let facts = [
                 ("published", &report.digest.published),
                 ("carried", &carried.digest),
@@ -32,7 +35,7 @@ pub(super) fn found(case: &Case<'_>, carried: &Carried<'_>, report: &ImageReport
                     subject(),
                     format!("the environment of {workload} names old content of {name}"),
                 )
-                .advise(advice.into_iter().collect())
+                .advise(vec![advice])
                 .because(facts.into_iter().filter_map(|(what, digest)| {
                     Some(format!("{what}: {}", digest.as_ref()?))
                 })),

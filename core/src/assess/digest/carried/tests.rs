@@ -93,7 +93,7 @@ fn what_the_refresh_should_have_moved_is_behind_with_the_line_that_moves_it() {
         .find(|finding| finding.code == Code::DigestBehind)
         .unwrap();
     assert!(
-        finding.advice[0].starts_with("kubectl set env deployment/edge-jobs-manager --containers api INGESTOR_IMAGE_DIGEST=sha256:bbb"),
+        finding.advice[0].starts_with("kubectl tracebloc refresh edge/edge --force "),
         "{:?}",
         finding.advice
     );

@@ -82,7 +82,7 @@ fn a_restart_is_not_advised_where_some_node_would_find_no_image() {
     assert_eq!(find(&whole, "platform-missing"), None);
     let behind = find(&whole, "digest-behind").unwrap();
     assert!(
-        behind.advice[0].starts_with("kubectl rollout restart "),
+        behind.advice[0].starts_with("kubectl tracebloc refresh "),
         "{behind:?}"
     );
     let partly = moved(&["amd64"]);
