@@ -3,6 +3,7 @@
 
 mod error;
 mod failure;
+mod jobs;
 mod journal;
 mod record;
 mod rollout;
@@ -26,6 +27,9 @@ pub(crate) use error::ApplyError;
 /// How often a change is tried where others change the same object in other places.
 const ATTEMPTS: usize = 5;
 
+/// How soon it is looked again whether something has ended.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// How a plan is carried out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
@@ -33,6 +37,8 @@ pub(crate) struct Pace {
     pub(crate) timeout: Duration,
     /// How long to wait between two rollouts.
     pub(crate) soak: Duration,
+    /// How long to wait for Jobs of the chart.
+    pub(crate) jobs: Duration,
 }
 
 /// What a plan is carried out with.
@@ -153,6 +159,9 @@ impl<'a> Application<'a> {
                 }
                 if self.means.interrupt.is_asked() {
                     return Err(ApplyError::Interrupted);
+                }
+                if is_rollout {
+                    self.wait_for_jobs().await?;
                 }
                 self.lease.check().await?;
                 self.means

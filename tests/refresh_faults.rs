@@ -1,16 +1,14 @@
 //! What may be in the way of a refresh: guards, other runs, signals, and clusters that do not do what they are asked.
 
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use tracebloc_bed::cluster::Output;
 use tracebloc_bed::image::Image;
 use tracebloc_bed::kwok;
-use tracebloc_bed::{Install, Tenant};
+use tracebloc_bed::{Bed, Install, Tenant};
 
 use crate::refresh::{annotation, decision, object, plan, recorded, refresh, running, steps};
-use crate::support::{command, install, installed, tenant};
+use crate::refresh_runs::start_job;
+use crate::support::{command, install, installed};
 
 /// A release whose jobs manager is behind, and known to be.
 fn behind(name: &str, version: &str) -> (Tenant<'static>, String) {
@@ -99,24 +97,7 @@ fn guards_say_no_and_change_nothing() {
         &tenant,
         &["annotate", main, "tracebloc.io/refresh-attempt-"],
     );
-    // A Job of the chart that runs for a minute.
-    let job = tenant.kubectl(&[
-        "create",
-        "job",
-        "--from=cronjob/refuse-image-refresh",
-        "refuse-image-refresh-1",
-        "--dry-run=client",
-        "-o",
-        "json",
-    ]);
-    let mut job: Value = serde_json::from_str(&job.unwrap().success().unwrap()).unwrap();
-    job["spec"]["template"]["metadata"]["annotations"] = json!({"bed.tracebloc.io/run-time": "8s"});
-    job["metadata"]["namespace"] = tenant.namespace().into();
-    let made = tenant
-        .bed()
-        .cluster()
-        .kubectl_with_input(&["create", "-f", "-"], &job.to_string());
-    made.unwrap().success().unwrap();
+    start_job(&tenant, "refuse-image-refresh", "8s");
     assert_eq!(refused(&tenant, &[]), ["job-running"]);
     // It ends, and then there is nothing in the way.
     plan(
@@ -148,106 +129,6 @@ fn wrong_input_is_told_and_nothing_is_asked_of_nobody() {
     .unwrap();
     assert_eq!(anywhere.code, Some(2), "{anywhere}");
     assert!(anywhere.stderr.contains("--context"), "{anywhere}");
-}
-
-/// A run in the background.
-fn spawn(tenant: &Tenant<'_>, arguments: &[&str]) -> Child {
-    let mut whole = vec![
-        "refresh",
-        "--yes",
-        "--context",
-        "bed",
-        "-n",
-        tenant.namespace(),
-    ];
-    whole.extend(arguments);
-    command(tenant, &whole)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn ended(child: Child) -> (Option<i32>, String) {
-    let output = child.wait_with_output().unwrap();
-    (
-        output.status.code(),
-        String::from_utf8_lossy(&output.stderr).into_owned(),
-    )
-}
-
-/// Waits until a deployment's change is in that state.
-fn wait_for_change(tenant: &Tenant<'_>, deployment: &str, state: &str) {
-    let began = Instant::now();
-    loop {
-        let change = annotation(tenant, deployment, "change").unwrap_or_default();
-        if change.contains(&format!("\"state\":\"{state}\"")) {
-            return;
-        }
-        assert!(began.elapsed() < Duration::from_secs(30), "{change}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-#[test]
-fn a_signal_ends_the_wait_and_the_next_run_goes_on() {
-    let tenant = installed("refresh-signal", "1.9.28");
-    recorded(&tenant);
-    let slow = Image::new("slow").steering("ready-delay", "8s");
-    let wanted = tenant
-        .publish("tracebloc/jobs-manager", "prod", &slow)
-        .unwrap()
-        .digest;
-    let name = "refresh-signal-jobs-manager";
-    let child = spawn(&tenant, &[]);
-    wait_for_change(&tenant, name, "acting");
-    let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let began = Instant::now();
-    let (code, told) = ended(child);
-    assert_eq!(code, Some(130), "{told}");
-    assert!(
-        began.elapsed() < Duration::from_secs(4),
-        "a wait is not a step"
-    );
-    assert!(told.contains("goes on there"), "{told}");
-    // Whoever looks meanwhile is told.
-    let report = crate::support::outdated(&tenant, &[]);
-    let open = crate::support::finding(&report, "change-unfinished");
-    assert_eq!(open["subject"]["workload"]["name"], name, "{open:#}");
-    let advice = open["advice"][0].as_str().unwrap();
-    assert!(advice.starts_with("kubectl tracebloc refresh "), "{advice}");
-    // The lease was given back, so that the next need not wait.
-    let plan = plan(&refresh(&tenant, &[]), 0);
-    assert_eq!(steps(&plan)[0], ("finish", name, "done"), "{plan:#}");
-    assert_eq!(running(&tenant, "api"), std::slice::from_ref(&wanted));
-    assert_eq!(running(&tenant, "proxy"), [wanted]);
-}
-
-#[test]
-fn of_two_at_once_one_works_and_the_other_says_who_does() {
-    let tenant = installed("refresh-two", "1.9.28");
-    recorded(&tenant);
-    let slow = Image::new("slow").steering("ready-delay", "8s");
-    tenant
-        .publish("tracebloc/jobs-manager", "prod", &slow)
-        .unwrap();
-    let child = spawn(&tenant, &[]);
-    wait_for_change(&tenant, "refresh-two-jobs-manager", "acting");
-    let second = refresh(&tenant, &[]);
-    assert_eq!(second.code, Some(11), "{second}");
-    assert!(
-        second.stderr.contains("works on it at this moment"),
-        "{second}"
-    );
-    let (code, told) = ended(child);
-    assert_eq!(code, Some(0), "{told}");
 }
 
 #[test]
@@ -294,9 +175,11 @@ fn a_crash_loop_is_told_with_its_pods_and_left_where_that_is_wanted() {
 
 #[test]
 fn a_daemon_set_on_fifty_nodes_is_refreshed_in_one_rollout() {
-    let tenant = tenant("refresh-fifty");
-    let cluster = tenant.bed().cluster();
-    kwok::add_nodes(cluster.api(), "refresh-fifty", "amd64", 50).unwrap();
+    // On a cluster of its own: every daemon set wants every node.
+    let bed = Bed::private().unwrap();
+    let tenant = bed.tenant("refresh-fifty").unwrap();
+    tenant.publish_all("prod", "one").unwrap();
+    kwok::add_nodes(bed.cluster().api(), "refresh-fifty", "amd64", 50).unwrap();
     install(&tenant, &Install::client("refresh-fifty", "1.9.40"));
     recorded(&tenant);
     let moved = tenant
@@ -317,14 +200,6 @@ fn a_daemon_set_on_fifty_nodes_is_refreshed_in_one_rollout() {
         "last-refreshed-resource-monitor-digest",
     );
     assert_eq!(record, Some(moved.digest));
-    for number in 0..50 {
-        let node = format!("refresh-fifty-{number}");
-        cluster
-            .kubectl(&["delete", "node", &node])
-            .unwrap()
-            .success()
-            .unwrap();
-    }
 }
 
 #[test]

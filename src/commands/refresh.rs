@@ -85,6 +85,7 @@ pub(crate) async fn run(
             pace: Pace {
                 timeout: approval.timeout.0,
                 soak: args.soak.0,
+                jobs: patience.jobs.unwrap_or_default(),
             },
             interrupt,
         };

@@ -165,6 +165,10 @@ pub fn refresh(
         context: outdated.context.clone(),
         release: observed.newest.id.clone(),
         images: judged.into_iter().map(|judged| judged.plan).collect(),
+        jobs: guards::chart_jobs(&facts)
+            .into_iter()
+            .map(|live| live.workload.id.clone())
+            .collect(),
         on_failure: facts.on_failure(&steps),
         steps,
         refusals,

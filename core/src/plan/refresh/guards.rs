@@ -76,6 +76,19 @@ pub(super) fn cron_job<'facts>(
     })
 }
 
+/// The chart's own jobs, as the cluster has them.
+pub(super) fn chart_jobs<'facts>(facts: &Facts<'facts>) -> Vec<&'facts LiveWorkload> {
+    let automation = &facts.profile.automation;
+    let patterns = [
+        &automation.image_refresh.job.cron_job,
+        &automation.auto_upgrade.job.cron_job,
+    ];
+    patterns
+        .into_iter()
+        .filter_map(|pattern| cron_job(facts, pattern))
+        .collect()
+}
+
 /// Somebody is at it: what Helm writes next is not known.
 fn pending(facts: &Facts<'_>) -> Option<Refusal> {
     let head = &facts.observed.newest;
@@ -110,16 +123,8 @@ fn managed(facts: &Facts<'_>) -> Option<Refusal> {
 
 /// The chart's own jobs write the same workloads, and know of no lease.
 fn jobs(facts: &Facts<'_>) -> Vec<Refusal> {
-    let automation = &facts.profile.automation;
-    let patterns = [
-        &automation.image_refresh.job.cron_job,
-        &automation.auto_upgrade.job.cron_job,
-    ];
     let mut refusals = Vec::new();
-    for live in patterns
-        .into_iter()
-        .filter_map(|pattern| cron_job(facts, pattern))
-    {
+    for live in chart_jobs(facts) {
         let id = &live.workload.id;
         match facts.snapshot.jobs_of(id) {
             Evidence::Known(jobs) => {

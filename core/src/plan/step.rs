@@ -1,0 +1,192 @@
+//! The steps of a plan, and what becomes of one that does not come to what it is for.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::change::{Change, ContainerChange};
+use crate::name::Namespace;
+use crate::workload::{WorkloadId, WorkloadKind};
+
+/// One step of a plan. It can be run again: what is done already is not done twice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// What it is called within the plan.
+    pub id: String,
+    /// The object that it changes.
+    pub object: ObjectRef,
+    /// What it does, in words.
+    pub summary: String,
+    /// True if something may be lost by it.
+    pub destructive: bool,
+    /// How it is undone; absent where it cannot be, or need not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+    /// How far it is.
+    pub state: StepState,
+    /// What it does.
+    #[serde(flatten)]
+    pub act: Act,
+}
+
+/// How far a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    /// Not begun.
+    Pending,
+    /// Done.
+    Done,
+    /// Not done, because it was done already or an earlier step failed.
+    Skipped,
+    /// It did not come to what it is for.
+    Failed,
+}
+
+/// An object of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectRef {
+    /// Its API group and version.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: String,
+}
+
+impl From<&WorkloadId> for ObjectRef {
+    fn from(id: &WorkloadId) -> Self {
+        let api_version = match id.kind {
+            WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
+                "apps/v1"
+            }
+            WorkloadKind::CronJob | WorkloadKind::Job => "batch/v1",
+            WorkloadKind::Pod => "v1",
+        };
+        Self {
+            api_version: api_version.to_owned(),
+            kind: id.kind.as_str().to_owned(),
+            namespace: id.namespace.clone(),
+            name: id.name.clone(),
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    tag = "action",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+pub enum Act {
+    /// Starts the pods anew, by an annotation of the pod template that no chart renders, and waits until they run what is wanted.
+    Restart(Rollout),
+    /// Sets images, waits until the pods run what is wanted, and hands the fields back.
+    SetImage(Rollout),
+    /// Sets variables of an environment, waits until the pods run with them, and hands the fields back.
+    SetEnvironment(Rollout),
+    /// Finishes what another run began and did not live to see.
+    Finish(Rollout),
+    /// Has a job of the chart start nothing more.
+    Suspend(Suspension),
+    /// Writes the annotations in which the chart's own refresh keeps its records.
+    Record(Record),
+}
+
+impl Act {
+    /// The rollout, where it is one.
+    pub fn rollout(&self) -> Option<&Rollout> {
+        match self {
+            Self::Restart(rollout)
+            | Self::SetImage(rollout)
+            | Self::SetEnvironment(rollout)
+            | Self::Finish(rollout) => Some(rollout),
+            Self::Record(_) | Self::Suspend(_) => None,
+        }
+    }
+
+    /// The word, as in JSON.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Restart(_) => "restart",
+            Self::SetImage(_) => "set-image",
+            Self::SetEnvironment(_) => "set-environment",
+            Self::Finish(_) => "finish",
+            Self::Suspend(_) => "suspend",
+            Self::Record(_) => "record",
+        }
+    }
+}
+
+/// One rollout of one workload, however many of its containers change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// The workload.
+    pub workload: WorkloadId,
+    /// What tells it from another of the same name.
+    pub uid: String,
+    /// What changes.
+    pub containers: Vec<ContainerChange>,
+    /// The change of another run that this one finishes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finishes: Option<Change>,
+}
+
+/// Annotations of the main workload that are written together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The workload.
+    pub workload: WorkloadId,
+    /// What tells it from another of the same name.
+    pub uid: String,
+    /// What is written, by key.
+    pub annotations: BTreeMap<String, String>,
+    /// The keys that are taken away.
+    pub clears: Vec<String>,
+}
+
+/// A `CronJob` that is suspended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Suspension {
+    /// The job.
+    pub workload: WorkloadId,
+}
+
+/// What becomes of a step that does not come to what it is for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OnFailure {
+    /// True if pods are brought back to what they ran; false if they are left as they are.
+    pub undo: bool,
+    /// Where the chart's own refresh counts what failed, so that it gives up too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counter: Option<AttemptCounter>,
+    /// The chart's own job that would do the same again, and has no count to be told by: it is suspended once something was undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspends: Option<WorkloadId>,
+}
+
+/// The annotations with which the chart's own refresh counts rollouts that failed (DOMAIN §4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AttemptCounter {
+    /// The workload that carries them.
+    pub workload: WorkloadId,
+    /// The annotation that counts.
+    pub attempts: String,
+    /// The annotation that says it gave up.
+    pub mark: String,
+    /// How many stand there now.
+    pub failed: u32,
+    /// With so many it gives up.
+    pub limit: u32,
+}
