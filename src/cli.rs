@@ -5,6 +5,7 @@ mod approval;
 mod cache;
 mod connection;
 mod explain;
+mod history;
 mod outdated;
 mod refresh;
 mod schema;
@@ -22,6 +23,7 @@ pub(crate) use approval::ApprovalArgs;
 pub(crate) use cache::{CacheArgs, CacheCommand};
 pub(crate) use connection::{ConnectionArgs, Token};
 pub(crate) use explain::{ExplainArgs, ExplainFormat};
+pub(crate) use history::HistoryArgs;
 pub(crate) use outdated::{Only, OutdatedArgs, ReleaseSelector};
 pub(crate) use refresh::{PlanFormat, RefreshArgs};
 pub(crate) use schema::{SchemaArgs, SchemaKind};
@@ -56,6 +58,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Outdated(Box<OutdatedArgs>),
     Status(Box<StatusArgs>),
+    History(HistoryArgs),
     Refresh(Box<RefreshArgs>),
     Cache(CacheArgs),
     Explain(ExplainArgs),
@@ -162,6 +165,7 @@ mod tests {
             "x schema outdatedreport",
             "x status",
             "x status edge/edge -o wide --watch",
+            "x history edge/edge --max 5 --since 7d -o json",
             "x outdated -A -w=10s -o json",
             "x outdated --request-timeout 0 --only chart,digest",
         ] {

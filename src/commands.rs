@@ -2,6 +2,7 @@
 
 mod cache;
 mod explain;
+mod history;
 mod outdated;
 mod reading;
 mod refresh;
@@ -34,6 +35,9 @@ pub(crate) async fn run(
         Command::Status(args) if args.source.print_rbac => {
             status::print_rights(&Asker::resolve(invocation, &connection)?, ui, &args)
         }
+        Command::History(args) if args.print_rbac => {
+            history::print_rights(&Asker::resolve(invocation, &connection)?, ui, &args)
+        }
         Command::Outdated(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;
             outdated::run(context, ui, *args).await
@@ -41,6 +45,10 @@ pub(crate) async fn run(
         Command::Status(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;
             status::run(context, ui, *args).await
+        }
+        Command::History(args) => {
+            let context = Context::resolve(invocation, connection, ui).await?;
+            history::run(context, ui, args).await
         }
         Command::Refresh(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;

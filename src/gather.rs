@@ -4,6 +4,7 @@
 mod access;
 mod automation;
 mod charts;
+mod history;
 mod needs;
 mod published;
 mod pull_secrets;
@@ -13,7 +14,7 @@ mod surroundings;
 
 use std::num::NonZeroU32;
 
-use futures_util::future::{join, join3};
+use futures_util::future::{OptionFuture, join, join3, join4};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 use tracebloc_core::assess::{Question, is_product, wanted_access};
@@ -197,16 +198,20 @@ async fn surround(
     let asks_registries = question.digest || question.image;
     let namespaces = storage::namespaces(snapshot, question);
     let claims = storage::ask(cluster, &namespaces);
-    if asks_registries || question.automation {
+    let with_pods = asks_registries || question.automation;
+    if with_pods || question.history {
         let runs = automation::Questions::about(snapshot, profile, question);
-        let ((), runs, storage) = join3(
-            surroundings::observe(cluster, snapshot, profile),
+        let past = history::Questions::about(snapshot, question);
+        let ((), runs, storage, past) = join4(
+            surroundings::observe(cluster, snapshot, profile, with_pods),
             runs.ask(cluster),
             claims,
+            OptionFuture::from(past.map(|past| past.ask(cluster))),
         )
         .await;
         runs.note(snapshot);
         snapshot.storage = storage;
+        snapshot.history = past;
         let (workloads, pods) = (snapshot.live.len(), snapshot.pods.len());
         ui.detail(|| format!("{workloads} workloads and {pods} pods read"));
     } else {

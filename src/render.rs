@@ -7,9 +7,12 @@ macro_rules! line {
     }};
 }
 
+mod changes;
 pub(crate) mod explain;
+mod findings;
 mod fold;
 mod grid;
+pub(crate) mod history;
 mod itself;
 mod layout;
 pub(crate) mod markdown;
@@ -22,6 +25,7 @@ mod rows;
 #[cfg(test)]
 mod sample;
 pub(crate) mod schema;
+mod section;
 pub(crate) mod status;
 mod text;
 mod tree;

@@ -7,16 +7,17 @@ use std::process::Command;
 
 use serde_json::Value;
 use tracebloc_core::finding::{Code, Explanation};
-use tracebloc_core::report::{ExplanationList, OutdatedReport, StatusReport};
+use tracebloc_core::report::{ExplanationList, HistoryReport, OutdatedReport, StatusReport};
 
-use crate::support::{PLUGIN, installed, outdated, status};
+use crate::support::{PLUGIN, installed, outdated, parse, run, status};
 
 /// The pages that people read first.
-const PAGES: [&str; 4] = [
+const PAGES: [&str; 5] = [
     "README.md",
     "docs/outdated.md",
     "docs/status.md",
     "docs/refresh.md",
+    "docs/history.md",
 ];
 
 fn root() -> PathBuf {
@@ -55,6 +56,7 @@ fn the_reference_is_the_help() {
         &[][..],
         &["outdated"],
         &["status"],
+        &["history"],
         &["cache"],
         &["cache", "clear"],
         &["explain"],
@@ -277,6 +279,9 @@ fn a_report_of_a_real_release_fits_the_schema() {
         .move_tag("tracebloc/jobs-manager", "prod", "two")
         .unwrap();
     let of_status = self::validator(&schemars::schema_for!(StatusReport));
+    let of_history = self::validator(&schemars::schema_for!(HistoryReport));
+    let told = parse(&run(&tenant, &["history", "-o", "json"]));
+    assert_eq!(faults(&of_history, &told), "");
     for arguments in [&[][..], &["--repo", "http://127.0.0.1:9"]] {
         assert_eq!(faults(&validator, &outdated(&tenant, arguments)), "");
         assert_eq!(faults(&of_status, &status(&tenant, arguments)), "");

@@ -10,6 +10,7 @@ mod bed_charts;
 mod bed_proxy;
 mod chaos;
 mod docs;
+mod history;
 mod outdated_advice;
 mod outdated_automation;
 mod outdated_cache;

@@ -1,10 +1,8 @@
 //! What is shown of a report: findings, order, forms, and what terminals get.
 
 use serde_json::Value;
-use tracebloc_bed::Tenant;
-use tracebloc_bed::cluster::Output;
 
-use crate::support::{PLUGIN, codes, image, installed, outdated, run};
+use crate::support::{codes, image, installed, on_a_terminal, outdated, run};
 
 #[test]
 fn an_ignored_finding_is_gone_and_states_stay() {
@@ -195,32 +193,11 @@ fn metrics_count_what_json_counts_and_the_unknown_is_no_number() {
     assert_eq!(metric(&unknown, "tracebloc_unknown_total", &[]), "1");
 }
 
-/// What a user sees of `outdated` on a terminal of that many columns.
-fn on_a_terminal(
-    tenant: &Tenant<'_>,
-    columns: u32,
-    variables: &[(&str, &str)],
-    arguments: &str,
-) -> String {
-    let line = format!(
-        "stty columns {columns} rows 40; {PLUGIN} outdated --namespace {} {arguments}",
-        tenant.namespace()
-    );
-    let mut command = tenant.bed().cluster().command("script", tenant.namespace());
-    command
-        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
-        .env("PATH", "/usr/bin:/bin")
-        .env("TERM", "xterm")
-        .envs(variables.iter().copied());
-    let output = Output::of(&mut command).unwrap();
-    output.success().unwrap().replace("\r\n", "\n")
-}
-
 #[test]
 fn colour_and_progress_are_for_terminals_that_want_them() {
     let tenant = installed("outputs-terminal", "1.9.28");
     let shown = |variables: &[(&str, &str)], arguments: &str| {
-        on_a_terminal(&tenant, 200, variables, arguments)
+        on_a_terminal(&tenant, 200, variables, &format!("outdated {arguments}"))
     };
     let (yellow, progress) = ("\x1b[33mbehind\x1b[0m", "asking the cluster");
     let plain = shown(&[], "");
@@ -255,7 +232,7 @@ fn a_table_fits_the_terminal() {
     );
     assert!(piped.contains("sha256:") && !piped.contains('…'), "{piped}");
     for columns in [80, 120] {
-        let text = on_a_terminal(&tenant, columns, &[], "--quiet --color never");
+        let text = on_a_terminal(&tenant, columns, &[], "outdated --quiet --color never");
         for line in text.lines() {
             let advice = line.starts_with("  helm ") || line.starts_with("  kubectl ");
             let width = line.chars().count();

@@ -56,6 +56,32 @@ fn account(tenant: &Tenant<'_>, roles: &str) -> PathBuf {
     kubeconfig
 }
 
+/// Each rule of some roles, with the roles that lack it.
+fn each_rule_less(roles: &str) -> Vec<(&str, String)> {
+    let each = roles.split("  # Without it unknown: ").skip(1);
+    let less = each.map(|rule| {
+        let rule = rule.split("---\n").next().unwrap();
+        let less = roles.replacen(&format!("  # Without it unknown: {rule}"), "", 1);
+        let less = less.replace("rules:\n---", "rules: []\n---");
+        let less = match less.strip_suffix("rules:\n") {
+            Some(rest) => format!("{rest}rules: []\n"),
+            None => less,
+        };
+        (rule, less)
+    });
+    less.collect()
+}
+
+fn apply(tenant: &Tenant<'_>, roles: &str) {
+    tenant
+        .bed()
+        .cluster()
+        .kubectl_with_input(&["apply", "-f", "-"], roles)
+        .unwrap()
+        .success()
+        .unwrap();
+}
+
 fn ask(tenant: &Tenant<'_>, kubeconfig: &Path, arguments: &[&str]) -> Output {
     let mut command = command(tenant, &["outdated", "-o", "json"]);
     command.env("KUBECONFIG", kubeconfig).args(arguments);
@@ -101,26 +127,13 @@ fn the_printed_roles_are_enough_and_each_rule_is_needed() {
     let output = ask_until(&tenant, &kubeconfig, &scope, is_whole);
     assert!(is_whole(&output), "{output}");
     // Each rule taken away is missed, and only what rests on it is unknown.
-    let each: Vec<&str> = roles.split("  # Without it unknown: ").skip(1).collect();
+    let each = each_rule_less(&roles);
     assert!(each.len() >= 8, "{roles}");
-    for rule in each {
-        let rule = rule.split("---\n").next().unwrap();
+    for (rule, less) in each {
         if rule.contains("asked only after one") {
             continue;
         }
-        let less = roles.replacen(&format!("  # Without it unknown: {rule}"), "", 1);
-        let less = less.replace("rules:\n---", "rules: []\n---");
-        let less = match less.strip_suffix("rules:\n") {
-            Some(rest) => format!("{rest}rules: []\n"),
-            None => less,
-        };
-        tenant
-            .bed()
-            .cluster()
-            .kubectl_with_input(&["apply", "-f", "-"], &less)
-            .unwrap()
-            .success()
-            .unwrap();
+        apply(&tenant, &less);
         let output = ask_until(&tenant, &kubeconfig, &scope, |output| !is_whole(output));
         assert!(!is_whole(&output), "nobody misses it: {rule}");
         if rule.starts_with("which releases there are") {
@@ -200,4 +213,49 @@ fn the_roles_of_status_are_enough() {
         output = ask();
     }
     assert!(is_whole(&output), "{output}");
+}
+
+#[test]
+fn the_roles_of_history_are_enough_and_each_rule_is_needed() {
+    let tenant = installed("rights-history", "1.9.28");
+    let roles = printed_by("history", &tenant, &[]);
+    for absent in ["pods", "nodes", "persistentvolumes", "clusterrolebindings"] {
+        assert!(!roles.contains(&format!("[{absent}")), "{roles}");
+    }
+    let named = printed_by("history", &tenant, &["rights-history"]);
+    assert!(
+        named.contains("resourceNames: [tracebloc-history-rights-history]"),
+        "{named}"
+    );
+    let kubeconfig = account(&tenant, &named);
+    let ask_until = |wanted: &dyn Fn(&Output) -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let mut command = command(&tenant, &["history", "-o", "json"]);
+            command
+                .args(["--namespace", tenant.namespace()])
+                .arg("rights-history")
+                .env("KUBECONFIG", &kubeconfig);
+            let output = Output::of(&mut command).unwrap();
+            if wanted(&output) || Instant::now() > deadline {
+                return output;
+            }
+            std::thread::sleep(Duration::from_millis(250));
+        }
+    };
+    let is_whole = |output: &Output| {
+        let report: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
+        report["entries"].is_array()
+            && report["context"]["clusterUid"].is_string()
+            && codes(&report).is_empty()
+    };
+    let output = ask_until(&is_whole);
+    assert!(is_whole(&output), "{output}");
+    let each = each_rule_less(&named);
+    assert!(each.len() >= 8, "{named}");
+    for (rule, less) in each {
+        apply(&tenant, &less);
+        let output = ask_until(&|output| !is_whole(output));
+        assert!(!is_whole(&output), "nobody misses it: {rule}");
+    }
 }

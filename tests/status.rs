@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tracebloc_bed::{Helm, Install};
 
 use crate::support::{
-    PLUGIN, codes, finding, hang, image_of, install, installed, leave_saying, outdated, paste,
-    record_of, run, status, store, tenant,
+    codes, finding, hang, image_of, install, installed, leave_saying, outdated, paste, record_of,
+    run, status, store, tenant,
 };
 
 /// The workload of that name in a report.
@@ -104,7 +104,7 @@ fn the_screen_has_every_section_and_the_lines_to_type_work() {
         "deployment/status-screen-jobs-manager",
         "Keeps itself current\n",
         "client-pvc",
-        "revision 1 deployed  client-1.9.28  Install complete",
+        "deployed  revision 1: client-1.9.28, Install complete",
         "(digest-behind)",
     ] {
         assert!(text.contains(part), "no {part:?} in\n{text}");
@@ -116,9 +116,7 @@ fn the_screen_has_every_section_and_the_lines_to_type_work() {
         .collect();
     assert!(lines.len() >= 3, "{text}");
     for line in lines {
-        // Here nobody has put us on the PATH.
-        let line = line.replace("kubectl tracebloc", PLUGIN);
-        paste(&tenant, &line, Helm::Four).success().unwrap();
+        paste(&tenant, line, Helm::Four).success().unwrap();
     }
     tenant.wait_ready().unwrap();
     let report = status(&tenant, &[]);

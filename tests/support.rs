@@ -80,6 +80,27 @@ pub(crate) fn status(tenant: &Tenant<'_>, arguments: &[&str]) -> Value {
     parse(&run(tenant, &whole))
 }
 
+/// What a user sees on a terminal of that many columns.
+pub(crate) fn on_a_terminal(
+    tenant: &Tenant<'_>,
+    columns: u32,
+    variables: &[(&str, &str)],
+    arguments: &str,
+) -> String {
+    let line = format!(
+        "stty columns {columns} rows 40; {PLUGIN} {arguments} --namespace {}",
+        tenant.namespace()
+    );
+    let mut command = tenant.bed().cluster().command("script", tenant.namespace());
+    command
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .env("PATH", "/usr/bin:/bin")
+        .env("TERM", "xterm")
+        .envs(variables.iter().copied());
+    let output = Output::of(&mut command).unwrap();
+    output.success().unwrap().replace("\r\n", "\n")
+}
+
 /// The report of a run that succeeded.
 pub(crate) fn parse(output: &Output) -> Value {
     assert!(output.is_success(), "{output}");

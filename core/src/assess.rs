@@ -6,6 +6,7 @@ mod changes;
 mod chart;
 mod containers;
 mod digest;
+mod history;
 mod knowledge;
 mod listing;
 mod needs;
@@ -27,7 +28,8 @@ use crate::report::{
     UnknownReason,
 };
 use crate::snapshot::{
-    Evidence, Gap, ObservedChart, ObservedRelease, RepositoryOrigin, Snapshot, StorageFacts,
+    Evidence, Gap, HistoryFacts, ObservedChart, ObservedRelease, RepositoryOrigin, Snapshot,
+    StorageFacts,
 };
 use crate::version::Constraint;
 
@@ -38,6 +40,7 @@ pub use digest::{
     PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_sources, wanted_tag_lists,
     wanted_tags,
 };
+pub use history::{Extent, history};
 pub use needs::needs_api;
 pub use status::status;
 
@@ -56,6 +59,8 @@ pub struct Question {
     pub automation: bool,
     /// Whether the safety of its data is asked for.
     pub storage: bool,
+    /// Whether its past is asked for.
+    pub history: bool,
     /// Whether prereleases of the chart count.
     pub prereleases: Prereleases,
     /// The range in which newer versions of the chart count.
@@ -113,15 +118,20 @@ pub fn outdated(snapshot: &Snapshot, profile: &Profile, question: &Question) -> 
     OutdatedReport {
         api_version: API_VERSION.to_owned(),
         kind: "OutdatedReport".to_owned(),
-        context: ContextReport {
-            name: snapshot.context.name.clone(),
-            server: snapshot.context.server.clone(),
-            cluster_uid: snapshot.context.cluster_uid.known().cloned(),
-        },
+        context: context(snapshot),
         checked_at: snapshot.observed_at,
         releases,
         summary,
         findings,
+    }
+}
+
+/// The cluster that was asked.
+fn context(snapshot: &Snapshot) -> ContextReport {
+    ContextReport {
+        name: snapshot.context.name.clone(),
+        server: snapshot.context.server.clone(),
+        cluster_uid: snapshot.context.cluster_uid.known().cloned(),
     }
 }
 
@@ -207,6 +217,7 @@ fn unanswered(snapshot: &Snapshot) -> Vec<Finding> {
         .iter()
         .map(|unlisted| &unlisted.gap)
         .chain(snapshot.storage.iter().flat_map(StorageFacts::gaps))
+        .chain(snapshot.history.iter().flat_map(HistoryFacts::gaps))
         .chain(
             snapshot
                 .access

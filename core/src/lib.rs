@@ -8,6 +8,7 @@ pub mod assess;
 pub mod change;
 pub mod claim;
 pub mod cronjob;
+pub mod edit;
 pub mod finding;
 pub mod image;
 pub mod index;

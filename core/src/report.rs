@@ -2,8 +2,10 @@
 //! and enumerations are open (DESIGN §4).
 
 mod automation;
+mod change;
 mod chart;
 mod explanation;
+mod history;
 mod selection;
 mod status;
 mod storage;
@@ -15,12 +17,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use automation::{AutomationReport, AutomationState, JobReport};
+pub use change::{ChangeKind, ChangeReport, Outcome};
 pub use chart::{ChartReport, ChartState, NewestVersions, SkippedVersion};
 pub use explanation::{ExplanationList, ExplanationReport};
-pub use status::{
-    ChangeKind, ChangeReport, NodeReport, PinKind, PinReport, StatusReport, WorkloadReport,
-    WorkloadState,
-};
+pub use history::HistoryReport;
+pub use status::{NodeReport, PinKind, PinReport, StatusReport, WorkloadReport, WorkloadState};
 pub use storage::ClaimReport;
 
 use crate::finding::Finding;

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assess::Question;
+use crate::change::history_name;
+use crate::name::ReleaseName;
 use crate::profile::Profile;
 use crate::workload::WorkloadKind;
 
@@ -29,22 +31,24 @@ pub struct Right {
     /// The verbs.
     pub verbs: &'static [&'static str],
     /// The one object that is meant, where it is one.
-    pub name: Option<&'static str>,
+    pub name: Option<String>,
     /// What is unknown without it.
     pub without: &'static str,
 }
 
 /// What is asked of the cluster beside the question itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Records {
+pub struct Records<'a> {
     /// The resource that holds Helm's records: `secrets` or `configmaps`.
     pub resource: &'static str,
     /// Whether pull secrets are read.
     pub pull_secrets: bool,
+    /// The release, where one is named.
+    pub release: Option<&'a ReleaseName>,
 }
 
 /// The least rights with which a question is answered in full.
-pub fn needed(question: &Question, profile: &Profile, records: Records) -> Vec<Right> {
+pub fn needed(question: &Question, profile: &Profile, records: Records<'_>) -> Vec<Right> {
     let mut rights = vec![
         Right {
             place: Place::Releases,
@@ -59,11 +63,12 @@ pub fn needed(question: &Question, profile: &Profile, records: Records) -> Vec<R
             group: "",
             resources: vec!["namespaces".to_owned()],
             verbs: &["get"],
-            name: Some("kube-system"),
+            name: Some("kube-system".to_owned()),
             without: "the cluster's identity in the report",
         },
     ];
-    if question.digest || question.image || question.automation {
+    let pods = question.digest || question.image || question.automation;
+    if pods || question.history {
         rights.extend(kinds(profile).into_iter().map(|(group, resources)| Right {
             place: Place::Workloads,
             group,
@@ -72,6 +77,8 @@ pub fn needed(question: &Question, profile: &Profile, records: Records) -> Vec<R
             name: None,
             without: "how the workloads are now: their present images, records and rollouts",
         }));
+    }
+    if pods {
         rights.push(Right {
             place: Place::Workloads,
             group: "",
@@ -99,7 +106,7 @@ pub fn needed(question: &Question, profile: &Profile, records: Records) -> Vec<R
             });
         }
     }
-    if question.automation {
+    if question.automation || question.history {
         rights.push(Right {
             place: Place::Workloads,
             group: "batch",
@@ -108,6 +115,8 @@ pub fn needed(question: &Question, profile: &Profile, records: Records) -> Vec<R
             name: None,
             without: "how the chart's own jobs went",
         });
+    }
+    if question.automation {
         rights.push(Right {
             place: Place::Workloads,
             group: "rbac.authorization.k8s.io",
@@ -126,24 +135,64 @@ pub fn needed(question: &Question, profile: &Profile, records: Records) -> Vec<R
         });
     }
     if question.storage {
-        rights.push(Right {
+        rights.extend(storage());
+    }
+    if question.history {
+        rights.extend(past(records));
+    }
+    rights
+}
+
+/// What the safety of data is told by.
+fn storage() -> [Right; 2] {
+    [
+        Right {
             place: Place::Releases,
             group: "",
             resources: vec!["persistentvolumeclaims".to_owned()],
             verbs: &["list"],
             name: None,
             without: "whether the claims are there and bound",
-        });
-        rights.push(Right {
+        },
+        Right {
             place: Place::Cluster,
             group: "",
             resources: vec!["persistentvolumes".to_owned()],
             verbs: &["list"],
             name: None,
             without: "what becomes of a volume's data when its claim is deleted",
-        });
-    }
-    rights
+        },
+    ]
+}
+
+/// What the past is told by, beside Helm's records, the workloads and their Jobs.
+fn past(records: Records<'_>) -> [Right; 3] {
+    [
+        Right {
+            place: Place::Releases,
+            group: "",
+            resources: vec!["configmaps".to_owned()],
+            verbs: &["get"],
+            name: records.release.map(history_name),
+            without: "what this product did, and who told it to, as far as the workloads do not tell",
+        },
+        Right {
+            place: Place::Workloads,
+            group: "apps",
+            resources: vec!["replicasets".to_owned(), "controllerrevisions".to_owned()],
+            verbs: &["list"],
+            name: None,
+            without: "why earlier rollouts were made",
+        },
+        Right {
+            place: Place::Workloads,
+            group: "",
+            resources: vec!["events".to_owned()],
+            verbs: &["list"],
+            name: None,
+            without: "what went wrong in the last hour",
+        },
+    ]
 }
 
 /// The workloads of the chart, by API group.

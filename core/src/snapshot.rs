@@ -1,6 +1,7 @@
 //! The snapshot: everything observed, with its provenance and its gaps. It is plain data that can be stored; nothing in it is secret.
 
 mod evidence;
+mod history;
 mod release;
 mod storage;
 
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use evidence::{Evidence, Gap, GapReason};
+pub use history::{HistoryFacts, KeptEntry, ObservedEvent, PastRollout};
 pub use release::{EarlierRevision, ObservedRelease, RevisionFacts};
 pub use storage::StorageFacts;
 
@@ -157,6 +159,9 @@ pub struct Snapshot {
     /// Claims and volumes; `None` where they were not asked for.
     #[serde(default)]
     pub storage: Option<StorageFacts>,
+    /// The past of the first release; `None` where it was not asked for.
+    #[serde(default)]
+    pub history: Option<HistoryFacts>,
     /// The platform of each node; missing where nodes could not be read.
     pub nodes: BTreeMap<String, Platform>,
     /// Charts asked for.
@@ -222,6 +227,7 @@ impl Snapshot {
             access: Vec::new(),
             has_needed_api: None,
             storage: None,
+            history: None,
             nodes: BTreeMap::new(),
             charts: Vec::new(),
             unread: Vec::new(),

@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::cronjob::CronFacts;
+use crate::edit::Edit;
 use crate::image::{CarriedImage, ImageRef, RunningImage, carried};
 use crate::name::Namespace;
 use crate::ownership::Marks;
@@ -267,6 +268,9 @@ pub struct LiveWorkload {
     /// The marks of tools that look after it.
     #[serde(default)]
     pub marks: Marks,
+    /// What other programs than Helm and the cluster's controllers wrote of it.
+    #[serde(default)]
+    pub edits: Vec<Edit>,
     /// When it runs, for a `CronJob`.
     #[serde(default)]
     pub cron: Option<CronFacts>,

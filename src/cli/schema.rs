@@ -21,6 +21,9 @@ pub(crate) enum SchemaKind {
     /// What `status --output json` and `--output yaml` print.
     #[value(name = "StatusReport")]
     StatusReport,
+    /// What `history --output json` and `--output yaml` print.
+    #[value(name = "HistoryReport")]
+    HistoryReport,
     /// What `refresh --output json` and `--output yaml` print.
     #[value(name = "Plan")]
     Plan,

@@ -26,9 +26,9 @@ pub(crate) struct StatusArgs {
 /// The form of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StatusFormat {
-    /// One screen, with the next command to type for each finding.
+    /// One screen.
     Table,
-    /// The same with whole digests, repositories and every finding's evidence.
+    /// The same with whole digests, exact times and what each word rests on.
     Wide,
     /// The whole report as JSON.
     Json,

@@ -46,6 +46,22 @@ impl FromStr for WatchInterval {
     }
 }
 
+/// How far back `--since` reaches: a Go duration, a bare number of seconds, or a number of days such as `7d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Since(pub(crate) Duration);
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let days = text.strip_suffix('d').map(str::parse::<u32>);
+        if let Some(Ok(days)) = days {
+            return Ok(Self(Duration::from_secs(u64::from(days) * 86_400)));
+        }
+        duration(text).map(Self)
+    }
+}
+
 /// A duration as Go writes it, or a bare number of seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let refuse =
@@ -105,6 +121,20 @@ mod tests {
         }
         for text in ["", "s", "1x", "-1s", "1s2"] {
             assert!(text.parse::<RequestTimeout>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_past_reaches_back_in_days_too() {
+        for (text, seconds) in [("7d", 604_800), ("90m", 5_400), ("30", 30)] {
+            assert_eq!(
+                text.parse(),
+                Ok(Since(Duration::from_secs(seconds))),
+                "{text}"
+            );
+        }
+        for text in ["d", "1.5d", "-1d", "1d2h", "yesterday"] {
+            assert!(text.parse::<Since>().is_err(), "{text}");
         }
     }
 

@@ -81,6 +81,7 @@ impl Cluster {
             resource,
             namespace,
             labels: None,
+            fields: None,
             accept: None,
         })
         .await

@@ -71,6 +71,7 @@ impl Cluster {
                 resource,
                 namespace: None,
                 labels: Some(format!("app.kubernetes.io/component={component}")),
+                fields: None,
                 accept: Some(METADATA_LIST),
             })
             .await?;

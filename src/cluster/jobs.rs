@@ -57,6 +57,7 @@ impl Cluster {
                 resource: "jobs",
                 namespace: Some(namespace),
                 labels: None,
+                fields: None,
                 accept: None,
             })
             .await?;

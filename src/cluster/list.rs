@@ -23,6 +23,8 @@ pub(super) struct Query<'a> {
     pub(super) namespace: Option<&'a Namespace>,
     /// A label selector.
     pub(super) labels: Option<String>,
+    /// A field selector.
+    pub(super) fields: Option<&'static str>,
     /// Another Accept header than kube's.
     pub(super) accept: Option<&'static str>,
 }
@@ -44,6 +46,9 @@ impl Query<'_> {
         query.append_pair("limit", PAGE);
         if let Some(labels) = &self.labels {
             query.append_pair("labelSelector", labels);
+        }
+        if let Some(fields) = self.fields {
+            query.append_pair("fieldSelector", fields);
         }
         if let Some(next) = next {
             query.append_pair("continue", next);

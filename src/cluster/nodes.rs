@@ -29,6 +29,7 @@ impl Cluster {
                 resource: "nodes",
                 namespace: None,
                 labels: None,
+                fields: None,
                 accept: Some(METADATA_LIST),
             })
             .await?;

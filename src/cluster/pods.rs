@@ -108,6 +108,7 @@ impl Cluster {
                 resource: "pods",
                 namespace: Some(namespace),
                 labels: None,
+                fields: None,
                 accept: None,
             })
             .await?;

@@ -86,6 +86,7 @@ impl Cluster {
                 resource: self.storage.resource(),
                 namespace,
                 labels: Some(labels),
+                fields: None,
                 accept: Some(METADATA_LIST),
             })
             .await?;

@@ -13,6 +13,7 @@ use tracebloc_core::workload::{
 };
 
 use super::list::Query;
+use super::managed_fields::ManagedField;
 use super::{Cluster, ClusterError};
 
 /// The annotation of the pod template by which kubectl asks for a restart (kubectl `rollout restart`).
@@ -42,22 +43,6 @@ struct Metadata {
     labels: HashMap<String, String>,
     #[serde(default)]
     managed_fields: Vec<ManagedField>,
-}
-
-/// Who wrote fields of an object; which ones is not read.
-#[derive(Deserialize)]
-struct ManagedField {
-    #[serde(default)]
-    manager: String,
-    #[serde(default)]
-    subresource: String,
-}
-
-impl ManagedField {
-    /// True for the horizontal autoscaler, which writes through the subresource `scale` as part of the controller manager.
-    fn is_autoscaler(&self) -> bool {
-        self.subresource == "scale" && self.manager == "kube-controller-manager"
-    }
 }
 
 #[derive(Deserialize, Default)]
@@ -190,6 +175,7 @@ impl Cluster {
                 resource,
                 namespace: Some(namespace),
                 labels: None,
+                fields: None,
                 accept: None,
             })
             .await?;
@@ -274,6 +260,11 @@ fn read(
         .managed_fields
         .iter()
         .any(ManagedField::is_autoscaler);
+    let edits = metadata
+        .managed_fields
+        .iter()
+        .filter_map(ManagedField::edit)
+        .collect();
     let marks = Marks {
         notes: metadata
             .labels
@@ -315,6 +306,7 @@ fn read(
         replicas,
         restarted_at,
         marks,
+        edits,
         cron,
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{Answer, Cluster, ClusterError, WRITE_LIMIT};
 
 /// Whose fields are ours (DESIGN §7).
-pub(super) const FIELD_MANAGER: &str = "kubectl-tracebloc";
+pub(super) const FIELD_MANAGER: &str = tracebloc_core::edit::OUR_MANAGER;
 
 /// A request that changes something.
 pub(super) struct Change<'a> {

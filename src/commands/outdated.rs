@@ -96,8 +96,10 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &OutdatedArgs) -> Resul
     let subject = Subject {
         name: "kubectl-tracebloc-outdated",
         namespace: (!args.all_namespaces).then_some(&asker.namespace),
+        release: None,
+        pull_secrets: args.source.registry.use_pull_secrets,
     };
-    reading::print_rights(asker, ui, &question(args), &args.source, &subject)
+    reading::print_rights(asker, ui, &question(args), &subject)
 }
 
 fn question(args: &OutdatedArgs) -> Question {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tracebloc_core::assess::{Prereleases, Question};
-use tracebloc_core::name::Namespace;
+use tracebloc_core::name::{Namespace, ReleaseName};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::report::Report;
 use tracebloc_core::rights::{self, Records};
@@ -16,7 +16,26 @@ use crate::http::ExtraRoots;
 use crate::render;
 use crate::ui::{Ui, harmless};
 
-/// What to find out, but for what a command asks of its own.
+/// What to find out of the cluster, but for what a command asks of its own.
+pub(super) fn of_the_cluster(scope: Scope, question: Question) -> Request {
+    Request {
+        scope,
+        question,
+        all_charts: false,
+        repository: None,
+        use_cache: false,
+        plain_http: Vec::new(),
+        mirrors: Vec::new(),
+        compare_source: None,
+        use_pull_secrets: false,
+        roots: ExtraRoots::default(),
+        max_requests: None,
+        earlier: 0,
+        single: false,
+    }
+}
+
+/// The same with what is published.
 pub(super) fn request(
     scope: Scope,
     question: Question,
@@ -36,22 +55,16 @@ pub(super) fn of_images(
     registry: RegistryArgs,
 ) -> Result<Request, Error> {
     Ok(Request {
-        scope,
-        question,
-        all_charts: false,
-        repository: None,
         use_cache: !registry.no_cache,
         plain_http: registry.plain_http,
         mirrors: registry.registry_mirror,
-        compare_source: None,
         use_pull_secrets: registry.use_pull_secrets,
         roots: match registry.ca_file {
             Some(path) => ExtraRoots::read(&path)?,
             None => ExtraRoots::default(),
         },
         max_requests: registry.max_requests,
-        earlier: 0,
-        single: false,
+        ..of_the_cluster(scope, question)
     })
 }
 
@@ -97,8 +110,17 @@ pub(super) async fn read<R: Serialize>(
     assess: impl Fn(&Gathered) -> Result<Answer<R>, Error>,
 ) -> Result<Exit, Error> {
     let ask = async |context: &Context| {
-        let _progress =
-            ui.progress("asking the cluster, the chart repository and the registries …");
+        let Question {
+            chart,
+            image,
+            digest,
+            ..
+        } = request.question;
+        let _progress = ui.progress(if chart || image || digest {
+            "asking the cluster, the chart repository and the registries …"
+        } else {
+            "asking the cluster …"
+        });
         Box::pin(gather::gather(context, ui, profile, request)).await
     };
     let Some(interval) = pace.watch.interval() else {
@@ -165,6 +187,10 @@ pub(super) struct Subject<'a> {
     pub(super) name: &'static str,
     /// The namespace of the releases; `None` for all namespaces.
     pub(super) namespace: Option<&'a Namespace>,
+    /// The one release, where it is named.
+    pub(super) release: Option<&'a ReleaseName>,
+    /// Whether pull secrets are read.
+    pub(super) pull_secrets: bool,
 }
 
 /// `--print-rbac`: the rights that a question needs.
@@ -172,13 +198,13 @@ pub(super) fn print_rights(
     asker: &Asker,
     ui: &Ui,
     question: &Question,
-    source: &SourceArgs,
     subject: &Subject<'_>,
 ) -> Result<Exit, Error> {
     let profile = Profile::client()?;
     let records = Records {
         resource: asker.storage.resource(),
-        pull_secrets: source.registry.use_pull_secrets,
+        pull_secrets: subject.pull_secrets,
+        release: subject.release,
     };
     let rights = rights::needed(question, &profile, records);
     let subject = render::rights::Subject {

@@ -87,8 +87,10 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &StatusArgs) -> Result<
     let subject = Subject {
         name: "kubectl-tracebloc-status",
         namespace: Some(named.unwrap_or(&asker.namespace)),
+        release: args.release.as_ref().map(|release| &release.name),
+        pull_secrets: args.source.registry.use_pull_secrets,
     };
-    reading::print_rights(asker, ui, &question(args), &args.source, &subject)
+    reading::print_rights(asker, ui, &question(args), &subject)
 }
 
 fn question(args: &StatusArgs) -> Question {

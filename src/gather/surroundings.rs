@@ -1,6 +1,6 @@
 //! What runs: the live workloads of the releases, their pods and the nodes, asked for all at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join3;
 use futures_util::stream::{self, StreamExt as _};
@@ -12,8 +12,13 @@ use tracebloc_core::workload::{WorkloadId, WorkloadKind};
 use super::QUESTIONS_AT_ONCE;
 use crate::cluster::Cluster;
 
-/// Lists each kind in each namespace that the stored manifests name, once.
-pub(super) async fn observe(cluster: &Cluster, snapshot: &mut Snapshot, profile: &Profile) {
+/// Lists each kind in each namespace that the stored manifests name, once; and, if wanted, what runs of it where.
+pub(super) async fn observe(
+    cluster: &Cluster,
+    snapshot: &mut Snapshot,
+    profile: &Profile,
+    with_pods: bool,
+) {
     let wanted: BTreeSet<WorkloadId> = snapshot
         .known_releases()
         .flat_map(|release| release.workloads.iter().map(|workload| workload.id.clone()))
@@ -25,7 +30,11 @@ pub(super) async fn observe(cluster: &Cluster, snapshot: &mut Snapshot, profile:
         .iter()
         .map(|id| (id.namespace.clone(), id.kind))
         .collect();
-    let namespaces: BTreeSet<Namespace> = wanted.iter().map(|id| id.namespace.clone()).collect();
+    let namespaces: BTreeSet<Namespace> = wanted
+        .iter()
+        .filter(|_| with_pods)
+        .map(|id| id.namespace.clone())
+        .collect();
     let workloads = stream::iter(kinds)
         .map(|(namespace, kind)| async move {
             let outcome = cluster
@@ -42,7 +51,14 @@ pub(super) async fn observe(cluster: &Cluster, snapshot: &mut Snapshot, profile:
         })
         .buffered(QUESTIONS_AT_ONCE)
         .collect::<Vec<_>>();
-    let (workloads, pods, nodes) = join3(workloads, pods, cluster.platforms()).await;
+    let nodes = async {
+        if with_pods {
+            cluster.platforms().await
+        } else {
+            Ok(BTreeMap::new())
+        }
+    };
+    let (workloads, pods, nodes) = join3(workloads, pods, nodes).await;
     for (namespace, kind, outcome) in workloads {
         match outcome {
             // Other objects in the same namespace are none of our business.

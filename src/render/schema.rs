@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::ValueEnum as _;
 use schemars::schema_for;
 use tracebloc_core::plan::Plan;
-use tracebloc_core::report::{ExplanationList, OutdatedReport, StatusReport};
+use tracebloc_core::report::{ExplanationList, HistoryReport, OutdatedReport, StatusReport};
 
 use crate::cli::SchemaKind;
 use crate::error::Error;
@@ -15,6 +15,7 @@ pub(crate) fn one(kind: SchemaKind) -> Result<String, Error> {
     super::json(&match kind {
         SchemaKind::OutdatedReport => schema_for!(OutdatedReport),
         SchemaKind::StatusReport => schema_for!(StatusReport),
+        SchemaKind::HistoryReport => schema_for!(HistoryReport),
         SchemaKind::Plan => schema_for!(Plan),
         SchemaKind::ExplanationList => schema_for!(ExplanationList),
     })

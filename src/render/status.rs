@@ -1,6 +1,5 @@
 //! The screen of `status`: one release, section by section.
 
-mod findings;
 mod images;
 
 use std::fmt::Write as _;
@@ -10,16 +9,17 @@ use jiff::Timestamp;
 use tracebloc_core::claim::ReclaimPolicy;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::report::{
-    AutomationState, ChangeKind, ChangeReport, ChartState, ClaimReport, JobReport, PinKind,
-    StatusReport, TagSource, WorkloadReport, WorkloadState,
+    AutomationState, ChartState, ClaimReport, JobReport, PinKind, StatusReport, TagSource,
+    WorkloadReport, WorkloadState,
 };
 use tracebloc_core::time::{age, counted};
 
 use super::grid::{Cell, Grid};
 use super::outdated::verdict;
 use super::rows;
+use super::section::{self, ago, title};
 use super::text::{chart_state, cut_middle, harmless, wrap};
-use super::{Detail, Look};
+use super::{Detail, Look, changes, findings};
 
 /// The most columns of a volume's name on a terminal: both its ends tell it.
 const LONGEST_VOLUME: usize = 24;
@@ -34,27 +34,15 @@ pub(crate) fn screen(report: &StatusReport, look: &Look, program: &str) -> Strin
     pins(&mut text, report, look);
     automation(&mut text, report, look);
     storage(&mut text, &report.release.storage, look);
-    changes(&mut text, report, look);
+    last_changes(&mut text, report, look);
     findings::section(&mut text, &report.findings, look, program);
     text
 }
 
-/// A section's title, with an empty line before it.
-fn title(text: &mut String, name: &str, look: &Look) {
-    let header = look.styles.header;
-    line!(text, "\n{header}{name}{header:#}");
-}
-
 fn head(text: &mut String, report: &StatusReport, look: &Look) {
     let release = &report.release;
-    let name = report.context.name.as_deref().unwrap_or("(none)");
-    let (faint, header) = (look.styles.faint, look.styles.header);
-    line!(
-        text,
-        "Context: {}  {faint}{}{faint:#}",
-        harmless(name),
-        harmless(&report.context.server)
-    );
+    let header = look.styles.header;
+    section::context(text, &report.context, look);
     let mut told = vec![format!(
         "revision {} is {}",
         release.revision, release.status
@@ -298,46 +286,16 @@ fn storage(text: &mut String, claims: &[ClaimReport], look: &Look) {
     grid.write(text, look.width);
 }
 
-fn changes(text: &mut String, report: &StatusReport, look: &Look) {
+fn last_changes(text: &mut String, report: &StatusReport, look: &Look) {
     if report.changes.is_empty() {
         return;
     }
     title(text, "Last changes", look);
     let mut grid = Grid::default();
     for change in &report.changes {
-        let when = match change.at {
-            Some(at) if look.detail == Detail::Wide => at.strftime("%FT%TZ").to_string(),
-            Some(at) => ago(report.checked_at, at),
-            None => "-".to_owned(),
-        };
-        grid.row([
-            Cell::from(when),
-            Cell::from(what(change)),
-            Cell::from(told(change)),
-        ]);
+        grid.row(changes::row(change, report.checked_at, look));
     }
     grid.write(text, look.width);
-}
-
-fn what(change: &ChangeReport) -> String {
-    match (change.change, change.revision) {
-        (ChangeKind::Revision, Some(revision)) => {
-            let status = change
-                .status
-                .map_or_else(String::new, |status| format!(" {status}"));
-            format!("revision {revision}{status}")
-        }
-        (ChangeKind::Revision, None) => "a revision".to_owned(),
-        (ChangeKind::Restart, _) => "restarted".to_owned(),
-    }
-}
-
-fn told(change: &ChangeReport) -> String {
-    let mut parts: Vec<String> = change.workload.iter().map(ToString::to_string).collect();
-    parts.extend(change.chart.clone());
-    parts.extend(change.description.clone());
-    parts.extend(change.unknown.iter().map(|unknown| unknown.message.clone()));
-    parts.join("  ")
 }
 
 /// What is behind or unknown, in numbers: first, since a small terminal shows the first lines only.
@@ -357,11 +315,6 @@ fn summary(text: &mut String, report: &StatusReport, look: &Look) {
         "Verdict: {style}{}{style:#}, {findings}",
         verdict(&report.summary)
     );
-}
-
-/// How long ago something was.
-fn ago(now: Timestamp, at: Timestamp) -> String {
-    format!("{} ago", age(now.duration_since(at)))
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// Records that do not decode, and parts of manifests that do not parse.
-fn unreadable(case: &Case<'_>) -> Vec<Finding> {
+pub(super) fn unreadable(case: &Case<'_>) -> Vec<Finding> {
     let records = [Some(&case.observed.record), case.observed.deployed.as_ref()];
     let mut findings = Vec::new();
     for record in records.into_iter().flatten() {

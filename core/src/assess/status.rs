@@ -1,10 +1,9 @@
 //! One release in full: what `outdated` says of it, with where it runs, what holds it, and what was done to it last.
 
-mod changes;
 mod pins;
 mod workloads;
 
-use super::{Question, outdated};
+use super::{Question, history, outdated};
 use crate::profile::{Kinship, Profile};
 use crate::report::{API_VERSION, OutdatedReport, StatusReport};
 use crate::snapshot::{Evidence, Snapshot};
@@ -33,7 +32,7 @@ pub fn status(snapshot: &Snapshot, profile: &Profile, question: &Question) -> Op
         release: releases.swap_remove(0),
         workloads: Vec::new(),
         pins: Vec::new(),
-        changes: changes::of(snapshot, observed),
+        changes: history::last(snapshot, profile, observed),
         summary,
         findings: Vec::new(),
     };

@@ -102,6 +102,7 @@ pub(crate) fn live(kind: WorkloadKind, name: &str, cron: Option<CronFacts>) -> L
         restarted_at: None,
         autoscaled: false,
         marks: Marks::default(),
+        edits: Vec::new(),
         cron,
     }
 }

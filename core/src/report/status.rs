@@ -4,10 +4,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ContextReport, ReleaseReport, Summary, TagSource, UnknownReason};
+use super::{ChangeReport, ContextReport, ReleaseReport, Summary, TagSource, UnknownReason};
 use crate::finding::Finding;
 use crate::manifest::Platform;
-use crate::release::ReleaseStatus;
 use crate::workload::{Replicas, WorkloadId};
 
 /// One release in full.
@@ -126,44 +125,4 @@ pub struct PinReport {
     pub text: String,
     /// Who set it.
     pub source: TagSource,
-}
-
-/// A kind of change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChangeKind {
-    /// Helm made a revision.
-    Revision,
-    /// A workload was restarted.
-    Restart,
-}
-
-/// Something that was done to a release.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ChangeReport {
-    /// When; absent where it is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub at: Option<Timestamp>,
-    /// What kind of change.
-    pub change: ChangeKind,
-    /// The revision's number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revision: Option<u32>,
-    /// The revision's status.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<ReleaseStatus>,
-    /// The revision's chart, as NAME-VERSION.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chart: Option<String>,
-    /// What Helm says of it. What the user's values say is not repeated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// The workload that was restarted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workload: Option<WorkloadId>,
-    /// Why the rest is unknown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unknown: Option<UnknownReason>,
 }

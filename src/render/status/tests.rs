@@ -33,8 +33,8 @@ fn sample() -> StatusReport {
         }],
         "pins": [{"image": "mysql-client", "pin": "digest", "value": "images.mysqlClient.digest", "text": digest('c'), "source": "default"}],
         "changes": [
-            {"at": "2026-01-30T00:00:00Z", "change": "restart", "workload": workload},
-            {"change": "revision", "revision": 3, "status": "failed", "chart": "client-1.9.28", "description": "Upgrade failed:\nno \u{9b}31m"},
+            {"at": "2026-01-30T00:00:00Z", "change": "restart", "workload": workload, "summary": "daemonset/behind-resource-monitor restarted"},
+            {"change": "revision", "revision": 3, "status": "failed", "outcome": "failed", "summary": "revision 3: client-1.9.28, Upgrade failed:\nno \u{9b}31m"},
         ],
         "summary": {"releases": 1, "chartsBehind": 1, "imagesBehind": 0, "digestsBehind": 1, "unknown": 0},
         "findings": outdated.findings,
@@ -66,8 +66,8 @@ fn every_section_is_there_and_says_what_matters() {
         "stalled  -               -              ends well and did nothing; since 31 days ago",
         "mysql-pvc   deletes it  Bound    delete",
         "client-pvc  keeps it    unknown  unknown  -",
-        "2 days ago  restarted          daemonset/behind-resource-monitor",
-        "-           revision 3 failed  client-1.9.28  Upgrade failed:",
+        "2 days ago  -       daemonset/behind-resource-monitor restarted",
+        "failed  revision 3: client-1.9.28, Upgrade failed:",
         "    $ helm upgrade behind client",
         "    $ kubectl tracebloc explain digest-unknown",
     ] {

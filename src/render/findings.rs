@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use tracebloc_core::finding::Finding;
 
-use super::title;
-use crate::render::fold::{Told, fold};
-use crate::render::text::{harmless, wrap};
-use crate::render::{Detail, Look};
+use super::fold::{Told, fold};
+use super::section::title;
+use super::text::{harmless, wrap};
+use super::{Detail, Look};
 
 /// Every finding with what to type next.
 pub(super) fn section(text: &mut String, findings: &[Finding], look: &Look, program: &str) {
