@@ -156,3 +156,35 @@ fn no_rollout_is_begun_beside_a_job_of_the_chart() {
         "what was done is not done twice: {rest:#}"
     );
 }
+
+#[test]
+fn rollouts_are_paced_across_runs_and_no_record_runs_ahead() {
+    let tenant = installed("refresh-paced", "1.9.28");
+    recorded(&tenant);
+    let name = "refresh-paced-jobs-manager";
+    let before = annotation(&tenant, name, "last-refreshed-jobs-manager-digest");
+    let moved = tenant
+        .move_tag("tracebloc/jobs-manager", "prod", "two")
+        .unwrap();
+    let paced = ["--max-rollouts", "1", "--per", "1h"];
+    let first = plan(&refresh(&tenant, &paced), 0);
+    assert_eq!(steps(&first), [("restart", name, "done")], "{first:#}");
+    let second = plan(&refresh(&tenant, &paced), 0);
+    assert_eq!(steps(&second), [], "{second:#}");
+    assert_eq!(
+        annotation(&tenant, name, "last-refreshed-jobs-manager-digest"),
+        before,
+        "one of two workloads is not all"
+    );
+    let rest = plan(&refresh(&tenant, &[]), 0);
+    assert_eq!(
+        steps(&rest),
+        [
+            ("restart", "refresh-paced-requests-proxy", "done"),
+            ("record", name, "done"),
+        ],
+        "{rest:#}"
+    );
+    let record = annotation(&tenant, name, "last-refreshed-jobs-manager-digest");
+    assert_eq!(record, Some(moved.digest));
+}

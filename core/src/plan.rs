@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use guard::{Guard, Refusal};
 pub use image::{Decision, ImagePlan};
-pub use refresh::{RefreshWish, WishError, WishedAction, refresh};
+pub use refresh::{Pace, RefreshWish, WishError, WishedAction, refresh};
 pub use step::{
     Act, AttemptCounter, ObjectRef, OnFailure, Record, Rollout, Step, StepState, Suspension,
 };

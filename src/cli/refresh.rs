@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
-use tracebloc_core::plan::{RefreshWish, WishedAction};
+use tracebloc_core::plan::{Pace, RefreshWish, WishedAction};
 
 use super::values::Limit;
 use super::{ApprovalArgs, RegistryArgs, ReleaseSelector};
@@ -34,6 +34,12 @@ pub(crate) struct RefreshArgs {
     /// Leave what has been published for less than so long, as far as earlier runs with this flag have seen
     #[arg(long, value_name = "DURATION")]
     pub(crate) min_age: Option<Limit>,
+    /// Begin no more rollouts of the release than so many in the time of --per, those of earlier runs counted
+    #[arg(long, value_name = "N", requires = "per")]
+    pub(crate) max_rollouts: Option<usize>,
+    /// The time of --max-rollouts
+    #[arg(long, value_name = "DURATION", requires = "max_rollouts")]
+    pub(crate) per: Option<Limit>,
     /// Try again although rollouts failed again and again
     #[arg(long)]
     pub(crate) clear_flap: bool,
@@ -100,6 +106,11 @@ pub(crate) enum PlanFormat {
     Yaml,
 }
 
+/// The same as the core counts time; what it has no number for is for ever.
+fn signed(limit: Limit) -> SignedDuration {
+    SignedDuration::try_from(limit.0).unwrap_or(SignedDuration::MAX)
+}
+
 impl RefreshArgs {
     /// What is wanted.
     pub(crate) fn wish(&self) -> RefreshWish {
@@ -113,9 +124,11 @@ impl RefreshArgs {
                 RefreshAction::SetImage => WishedAction::SetImage,
             }),
             force: self.force,
-            min_age: self
-                .min_age
-                .map(|limit| SignedDuration::try_from(limit.0).unwrap_or(SignedDuration::MAX)),
+            min_age: self.min_age.map(signed),
+            pace: self.max_rollouts.zip(self.per).map(|(most, per)| Pace {
+                most,
+                per: signed(per),
+            }),
             clear_flap: self.clear_flap,
             override_managed: self.override_managed,
             rollback: self.rollback,

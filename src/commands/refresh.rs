@@ -114,6 +114,7 @@ fn question(wish: &RefreshWish) -> Question {
     Question {
         digest: true,
         automation: true,
+        history: wish.pace.is_some(),
         all_images: wish.all || !wish.images.is_empty(),
         ..Question::default()
     }

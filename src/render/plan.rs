@@ -126,7 +126,7 @@ fn decision(decision: Decision) -> &'static str {
         Decision::Held => "held",
         Decision::OptedOut => "opt-out",
         Decision::MovesWithChart => "chart",
-        Decision::TooYoung => "wait",
+        Decision::TooYoung | Decision::Paced => "wait",
         Decision::Idle => "idle",
         Decision::NotAskedFor => "not asked for",
         Decision::Unknown => "unknown",

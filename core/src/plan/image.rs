@@ -53,6 +53,8 @@ pub enum Decision {
     MovesWithChart,
     /// Nothing yet: what is published has not been so for long enough.
     TooYoung,
+    /// Nothing yet: there were as many rollouts as there may be for now.
+    Paced,
     /// Nothing: nothing of it runs.
     Idle,
     /// Nothing: it was not asked for.

@@ -6,6 +6,7 @@ mod back;
 mod changes;
 mod decide;
 mod guards;
+mod pace;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ use crate::snapshot::{Evidence, Gap, ObservedRelease, Snapshot};
 use crate::workload::{LiveWorkload, WorkloadId};
 
 use decide::Judged;
+pub use pace::Pace;
 
 /// How many names a message about a wrong one offers.
 const SUGGESTIONS: usize = 3;
@@ -44,6 +46,8 @@ pub struct RefreshWish {
     pub force: bool,
     /// `--min-age`: leave what has not been published for so long, as far as we have seen.
     pub min_age: Option<SignedDuration>,
+    /// `--max-rollouts` and `--per`: no more rollouts than so many in a time.
+    pub pace: Option<Pace>,
     /// `--clear-flap`: try again although rollouts failed again and again.
     pub clear_flap: bool,
     /// `--override-managed`: act although another tool looks after the release.
@@ -141,6 +145,7 @@ pub fn refresh(
     let open = facts.open_changes();
     let mut warnings = Vec::new();
     let mut noted = None;
+    let mut too_fast = None;
     let (judged, rollouts) = if !open.is_empty() {
         warnings.push(
             "an earlier run did not end: it is finished first, and what is behind after it takes another one"
@@ -152,10 +157,12 @@ pub fn refresh(
     } else {
         let mut judged = facts.judge(&mut warnings);
         noted = facts.hold_back(&mut judged);
-        let rollouts = facts.rollouts(&mut judged, &mut warnings);
+        let mut rollouts = facts.rollouts(&mut judged, &mut warnings);
+        too_fast = facts.slow_down(&mut judged, &mut rollouts);
         (judged, rollouts)
     };
-    let refusals = facts.refusals(&judged, &rollouts);
+    let mut refusals = facts.refusals(&judged, &rollouts);
+    refusals.extend(too_fast);
     let mut steps: Vec<Step> = noted.into_iter().collect();
     steps.extend(facts.steps(&judged, rollouts, &mut warnings));
     Ok(Plan {

@@ -67,13 +67,17 @@ impl Facts<'_> {
     }
 
     /// True if no workload that provably runs other content of the image is left out of this run.
-    pub(super) fn moves_all(&self, judged: &Judged<'_>) -> bool {
+    pub(super) fn moves_all(
+        &self,
+        judged: &Judged<'_>,
+        rollouts: &BTreeMap<WorkloadId, Rollout>,
+    ) -> bool {
         let image = self.image_report(judged);
         image
             .references
             .iter()
             .map(|reference| &reference.workload.workload)
-            .all(|id| self.is_selected(id) || !is_behind_in(image, id))
+            .all(|id| rollouts.contains_key(id) || !is_behind_in(image, id))
     }
 
     fn container(&self, used: &ContainerId) -> Option<&Container> {

@@ -46,7 +46,7 @@ impl Facts<'_> {
             .iter()
             .filter(|image| image.plan.decision == Decision::Move && image.record.is_some())
             // Where a workload is left out that runs other content, a record would lie.
-            .filter(|image| self.moves_all(image))
+            .filter(|image| self.moves_all(image, &rollouts))
             .collect();
         for id in self.order() {
             let Some(rollout) = rollouts.remove(id) else {

@@ -11,7 +11,7 @@ use crate::manifest::{Document, Manifest};
 use crate::plan::{Decision, Guard, Plan};
 use crate::profile::Profile;
 use crate::release::ReleaseStatus;
-use crate::snapshot::{Evidence, Snapshot, Unlisted};
+use crate::snapshot::{Evidence, HistoryFacts, Snapshot, Unlisted};
 use crate::workload::{Container, LiveWorkload, Pod, PodContainer, Rollout};
 
 const RECORD: &str = "tracebloc.io/last-refreshed-jobs-manager-digest";
@@ -259,10 +259,9 @@ fn a_chart_without_a_count_of_failures_has_its_job_suspended_when_something_is_u
     assert!(!kept.undo && kept.suspends.is_none());
 }
 
-#[test]
-fn an_unfinished_change_comes_before_everything_else() {
-    let mut snapshot = drifted(healthy("1.9.28"), 1, 2, Some(1));
-    let change = Change {
+/// A change that another run began half an hour ago.
+fn open_change() -> Change {
+    Change {
         id: "other".to_owned(),
         command: "refresh".to_owned(),
         by: "jane".to_owned(),
@@ -279,7 +278,13 @@ fn an_unfinished_change_comes_before_everything_else() {
         }],
         reason: None,
         attempt: None,
-    };
+    }
+}
+
+#[test]
+fn an_unfinished_change_comes_before_everything_else() {
+    let mut snapshot = drifted(healthy("1.9.28"), 1, 2, Some(1));
+    let change = open_change();
     let main = main_workload(&mut snapshot);
     main.records.insert(ANNOTATION.to_owned(), change.to_text());
     // Its own rollout is no reason to refuse, and a full count neither.
@@ -370,4 +375,36 @@ fn what_is_young_waits_and_is_noted_once() {
         plan(&other, &patient).images[0].decision,
         Decision::TooYoung
     );
+}
+
+#[test]
+fn no_more_rollouts_than_there_may_be_in_a_time() {
+    let mut snapshot = drifted(healthy("1.9.28"), 1, 2, Some(1));
+    let paced = RefreshWish {
+        pace: Some(super::Pace {
+            most: 1,
+            per: jiff::SignedDuration::from_hours(1),
+        }),
+        ..RefreshWish::default()
+    };
+    assert_eq!(guards(&plan(&snapshot, &paced)), [Guard::Unreadable]);
+    let history = |entries| HistoryFacts {
+        entries,
+        rollouts: Vec::new(),
+        events: Vec::new(),
+        unlisted: Vec::new(),
+    };
+    snapshot.history = Some(history(Evidence::Known(Vec::new())));
+    assert_eq!(words(&plan(&snapshot, &paced)), ["restart", "record"]);
+    let mut change = Change::parse(&open_change().to_text()).unwrap();
+    change.state = ChangeState::Done;
+    let main = main_workload(&mut snapshot);
+    main.records.insert(ANNOTATION.to_owned(), change.to_text());
+    let full = plan(&snapshot, &paced);
+    assert!(full.is_empty(), "{full:?}");
+    assert_eq!(full.images[0].decision, Decision::Paced);
+    snapshot.observed_at += jiff::SignedDuration::from_mins(36);
+    assert_eq!(words(&plan(&snapshot, &paced)), ["restart", "record"]);
+    snapshot.history = Some(history(Evidence::Unknown(gap("the history"))));
+    assert_eq!(guards(&plan(&snapshot, &paced)), [Guard::Unreadable]);
 }
