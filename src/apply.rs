@@ -5,6 +5,7 @@ mod error;
 mod failure;
 mod journal;
 mod record;
+mod rights;
 mod rollout;
 mod settle;
 
@@ -118,6 +119,7 @@ impl<'a> Application<'a> {
                 });
             }
         }
+        rights::check(&cluster, plan, means.ui).await?;
         let author = cluster.author().await.unwrap_or_default();
         let author = if author.is_empty() {
             "somebody unknown".to_owned()

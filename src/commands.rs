@@ -34,6 +34,9 @@ pub(crate) async fn run(
         Command::Status(args) if args.source.print_rbac => {
             status::print_rights(&Asker::resolve(invocation, &connection)?, ui, &args)
         }
+        Command::Refresh(args) if args.print_rbac => {
+            refresh::print_rights(&Asker::resolve(invocation, &connection)?, ui, &args)
+        }
         Command::Outdated(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;
             outdated::run(context, ui, *args).await

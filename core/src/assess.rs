@@ -53,6 +53,8 @@ pub struct Question {
     pub all_images: bool,
     /// Whether the chart's own automation is asked for.
     pub automation: bool,
+    /// Whether it matters which Jobs of the chart's own automation run at this moment; who asks for the automation learns it too.
+    pub jobs: bool,
     /// Whether the safety of its data is asked for.
     pub storage: bool,
     /// Whether prereleases of the chart count.

@@ -97,7 +97,10 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &OutdatedArgs) -> Resul
         name: "kubectl-tracebloc-outdated",
         namespace: (!args.all_namespaces).then_some(&asker.namespace),
     };
-    reading::print_rights(asker, ui, &question(args), &args.source, &subject)
+    let registry = &args.source.registry;
+    reading::print_rights(asker, ui, &question(args), registry, &subject, |_| {
+        Vec::new()
+    })
 }
 
 fn question(args: &OutdatedArgs) -> Question {

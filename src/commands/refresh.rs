@@ -6,12 +6,13 @@ use tokio::time::{Instant, sleep};
 use tracebloc_core::assess::Question;
 use tracebloc_core::plan::{self, Act, Guard, Plan, RefreshWish, Step, WishError};
 use tracebloc_core::profile::Profile;
+use tracebloc_core::rights;
 
-use super::reading;
+use super::reading::{self, Subject};
 use crate::apply::{self, Means, Pace};
 use crate::approve;
 use crate::cli::{PlanFormat, RefreshArgs};
-use crate::context::Context;
+use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::gather::{self, Request, Scope};
 use crate::interrupt::Interrupt;
@@ -107,14 +108,38 @@ pub(crate) async fn run(
     }
 }
 
-/// What is asked: everything that a judgement of digests takes, and what became of the chart's own jobs.
+/// What is asked: everything that a judgement of digests takes, and which Jobs of the chart run.
 fn question(wish: &RefreshWish) -> Question {
     Question {
         digest: true,
-        automation: true,
+        jobs: true,
         all_images: wish.all || !wish.images.is_empty(),
         ..Question::default()
     }
+}
+
+/// `--print-rbac`: the rights that the same call needs, those to change something only where it may.
+pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &RefreshArgs) -> Result<Exit, Error> {
+    let named = args.release.as_ref();
+    let namespace = named.and_then(|release| release.namespace.as_ref());
+    let subject = Subject {
+        name: "kubectl-tracebloc-refresh",
+        namespace: Some(namespace.unwrap_or(&asker.namespace)),
+    };
+    let wish = args.wish();
+    reading::print_rights(
+        asker,
+        ui,
+        &question(&wish),
+        &args.registry,
+        &subject,
+        |profile| {
+            if args.approval.dry_run {
+                return Vec::new();
+            }
+            rights::of_refresh(&wish, profile, named.map(|release| &release.name))
+        },
+    )
 }
 
 /// How long guards that time may lift are waited for.

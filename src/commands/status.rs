@@ -88,7 +88,10 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &StatusArgs) -> Result<
         name: "kubectl-tracebloc-status",
         namespace: Some(named.unwrap_or(&asker.namespace)),
     };
-    reading::print_rights(asker, ui, &question(args), &args.source, &subject)
+    let registry = &args.source.registry;
+    reading::print_rights(asker, ui, &question(args), registry, &subject, |_| {
+        Vec::new()
+    })
 }
 
 fn question(args: &StatusArgs) -> Question {

@@ -36,7 +36,7 @@ impl Questions {
             namespaces: BTreeSet::new(),
             component: None,
         };
-        if !question.automation {
+        if !question.automation && !question.jobs {
             return questions;
         }
         for observed in &snapshot.releases {
@@ -51,7 +51,7 @@ impl Questions {
                     .map(|workload| workload.id.namespace.clone()),
             );
             // An updater loses its rights only by an upgrade of its own that failed (DOMAIN §5).
-            if observed.newest.status == ReleaseStatus::Failed {
+            if question.automation && observed.newest.status == ReleaseStatus::Failed {
                 let component = &profile.automation.auto_upgrade.rights.component;
                 questions.component = Some(component.clone());
             }
