@@ -33,6 +33,7 @@ mod outdated_scope;
 mod outdated_values;
 mod refresh;
 mod refresh_faults;
+mod refresh_requests;
 mod refresh_rights;
 mod registry_credentials;
 mod registry_memory;
