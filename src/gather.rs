@@ -196,7 +196,7 @@ async fn surround(
     if asks_registries || question.automation || question.jobs {
         let runs = automation::Questions::about(snapshot, profile, question);
         let ((), runs, storage) = join3(
-            surroundings::observe(cluster, snapshot, profile),
+            surroundings::observe(cluster, snapshot, profile, question),
             runs.ask(cluster),
             claims,
         )
@@ -216,7 +216,7 @@ async fn surround(
             }
             snapshot.unread.extend(context.pulls.unread.iter().cloned());
             let mirrors = Mirrors::new(request.mirrors.clone(), context.pulls.rules.clone());
-            published::observe(registry, &mirrors, request, snapshot, profile).await;
+            published::observe(cluster, registry, &mirrors, request, snapshot, profile).await;
         };
         let ((), access) = join(published, access).await;
         snapshot.access = access;

@@ -54,7 +54,7 @@ fn a_tick_with_nothing_to_do_lists_each_kind_once_and_asks_two_things_more() {
         format!("/apis/batch/v1/namespaces/{namespace}/jobs"),
         format!("/api/v1/namespaces/{namespace}/pods"),
         format!("/api/v1/namespaces/{agents}/pods"),
-        "/api/v1/nodes".to_owned(),
+        // No nodes: pods run to the letter what is published, whatever their platform.
     ];
     let beside = [
         format!("/api/v1/namespaces/{namespace}/secrets/sh.helm.release.v1.tick.v1"),
@@ -67,6 +67,11 @@ fn a_tick_with_nothing_to_do_lists_each_kind_once_and_asks_two_things_more() {
     let heads = registry.log().matching(&Method::HEAD, "/manifests/");
     let distinct: BTreeSet<&str> = heads.iter().map(|head| head.path.as_str()).collect();
     assert_eq!(heads.len(), distinct.len(), "one HEAD for each image");
+    assert_eq!(
+        heads.len(),
+        3,
+        "of those that the chart's own refresh follows: {distinct:?}"
+    );
     assert_eq!(
         registry.log().matching(&Method::GET, "/manifests/"),
         [],

@@ -220,6 +220,8 @@ fn hundred(ground: &Ground) {
     };
     // What runs is recorded where it is new, and nothing else.
     assert!(refresh().status().unwrap().success());
+    // Its controller has yet to see what was written.
+    tenant.wait_ready().unwrap();
     let idle = counted(&counting, api.log(), registry.log(), refresh());
     note(&format!(
         "nothing to do: {} requests to the API server, {} HEADs",

@@ -1,5 +1,6 @@
 //! `refresh`: gather → assess → plan → approve → apply → show.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -42,7 +43,7 @@ pub(crate) async fn run(
         false,
         None,
     )?;
-    let question = question(&wish);
+    let question = question(&profile, &wish);
     let request = Request {
         single: true,
         ..reading::of_images(scope, question, args.registry)?
@@ -109,13 +110,28 @@ pub(crate) async fn run(
 }
 
 /// What is asked: everything that a judgement of digests takes, and which Jobs of the chart run.
-fn question(wish: &RefreshWish) -> Question {
+fn question(profile: &Profile, wish: &RefreshWish) -> Question {
     Question {
         digest: true,
         jobs: true,
+        images: followed(profile, wish),
+        nodes_where_needed: true,
         all_images: wish.all || !wish.images.is_empty(),
         ..Question::default()
     }
+}
+
+/// The images that something may be decided about; `None` for all of them.
+fn followed(profile: &Profile, wish: &RefreshWish) -> Option<BTreeSet<String>> {
+    if !wish.images.is_empty() {
+        return Some(wish.images.clone());
+    }
+    // What is gone back from may have been any of them.
+    if wish.all || wish.rollback {
+        return None;
+    }
+    let followed = profile.images.iter().filter(|image| image.record.is_some());
+    Some(followed.map(|image| image.name.clone()).collect())
 }
 
 /// `--print-rbac`: the rights that the same call needs, those to change something only where it may.
@@ -126,11 +142,11 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &RefreshArgs) -> Result
         name: "kubectl-tracebloc-refresh",
         namespace: Some(namespace.unwrap_or(&asker.namespace)),
     };
-    let wish = args.wish();
+    let (profile, wish) = (Profile::client()?, args.wish());
     reading::print_rights(
         asker,
         ui,
-        &question(&wish),
+        &question(&profile, &wish),
         &args.registry,
         &subject,
         |profile| {

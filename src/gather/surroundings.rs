@@ -1,9 +1,10 @@
 //! What runs: the live workloads of the releases, their pods and the nodes, asked for all at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join3;
 use futures_util::stream::{self, StreamExt as _};
+use tracebloc_core::assess::Question;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::profile::Profile;
 use tracebloc_core::snapshot::{Snapshot, Unlisted};
@@ -13,7 +14,12 @@ use super::QUESTIONS_AT_ONCE;
 use crate::cluster::Cluster;
 
 /// Lists each kind in each namespace that the stored manifests name, once.
-pub(super) async fn observe(cluster: &Cluster, snapshot: &mut Snapshot, profile: &Profile) {
+pub(super) async fn observe(
+    cluster: &Cluster,
+    snapshot: &mut Snapshot,
+    profile: &Profile,
+    question: &Question,
+) {
     let wanted: BTreeSet<WorkloadId> = snapshot
         .known_releases()
         .flat_map(|release| release.workloads.iter().map(|workload| workload.id.clone()))
@@ -42,7 +48,13 @@ pub(super) async fn observe(cluster: &Cluster, snapshot: &mut Snapshot, profile:
         })
         .buffered(QUESTIONS_AT_ONCE)
         .collect::<Vec<_>>();
-    let (workloads, pods, nodes) = join3(workloads, pods, cluster.platforms()).await;
+    let nodes = async {
+        if question.nodes_where_needed {
+            return Ok(BTreeMap::new());
+        }
+        cluster.platforms().await
+    };
+    let (workloads, pods, nodes) = join3(workloads, pods, nodes).await;
     for (namespace, kind, outcome) in workloads {
         match outcome {
             // Other objects in the same namespace are none of our business.
