@@ -6,6 +6,7 @@ mod failure;
 mod jobs;
 mod journal;
 mod record;
+mod rights;
 mod rollout;
 mod settle;
 
@@ -124,6 +125,7 @@ impl<'a> Application<'a> {
                 });
             }
         }
+        rights::check(&cluster, plan, means.ui).await?;
         let author = cluster.author().await.unwrap_or_default();
         let author = if author.is_empty() {
             "somebody unknown".to_owned()

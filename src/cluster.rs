@@ -1,5 +1,6 @@
 //! The API server: kube stops here. Answers are read into small shapes of our own, which take a fraction of the memory of whole objects.
 
+mod allowed;
 mod claims;
 mod connection;
 mod edit;
@@ -45,6 +46,7 @@ pub(crate) use lease::{Lease, LeaseError};
 use list::Query;
 pub(crate) use releases::{Listed, Revisions};
 pub(crate) use secrets::PullSecret;
+pub(crate) use workloads::words;
 
 /// The Accept header that makes a list answer with metadata only.
 const METADATA_LIST: &str =

@@ -38,6 +38,9 @@ pub(crate) async fn run(
         Command::History(args) if args.print_rbac => {
             history::print_rights(&Asker::resolve(invocation, &connection)?, ui, &args)
         }
+        Command::Refresh(args) if args.print_rbac => {
+            refresh::print_rights(&Asker::resolve(invocation, &connection)?, ui, &args)
+        }
         Command::Outdated(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;
             outdated::run(context, ui, *args).await

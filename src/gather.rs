@@ -22,7 +22,8 @@ use tracebloc_core::image::{MirrorSource, Mirrors, RegistryMirror};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::{Defaults, Release};
 use tracebloc_core::snapshot::{
-    ContextFacts, EarlierRevision, Evidence, ObservedRelease, RevisionFacts, Snapshot,
+    ContextFacts, EarlierRevision, Evidence, Gap, GapReason, ObservedRelease, RevisionFacts,
+    Snapshot,
 };
 use tracebloc_core::version::Version;
 
@@ -103,7 +104,7 @@ pub(crate) async fn gather(
     let http = tokio::task::spawn_blocking(move || HttpClient::new(roots, deadline));
     let (found, (version, uid)) = join(
         scope::find(context, &cluster, &request.scope),
-        join(cluster.version(), cluster.uid()),
+        facts(&cluster, &request.question),
     )
     .await;
     let Found {
@@ -123,12 +124,7 @@ pub(crate) async fn gather(
         return Err(scope::several(context, &releases));
     }
     ui.detail(|| format!("{} release records read", releases.len()));
-    let mut snapshot = begin(
-        context,
-        evidence(version, "the server's version"),
-        evidence(uid, "namespace kube-system"),
-        releases,
-    );
+    let mut snapshot = begin(context, version, uid, releases);
     let http = match http.await {
         Ok(outcome) => outcome?,
         Err(_abandoned) => HttpClient::new(request.roots.clone(), deadline)?,
@@ -198,12 +194,12 @@ async fn surround(
     let asks_registries = question.digest || question.image;
     let namespaces = storage::namespaces(snapshot, question);
     let claims = storage::ask(cluster, &namespaces);
-    let with_pods = asks_registries || question.automation;
+    let with_pods = asks_registries || question.automation || question.jobs;
     if with_pods || question.history {
         let runs = automation::Questions::about(snapshot, profile, question);
         let past = history::Questions::about(snapshot, question);
         let ((), runs, storage, past) = join4(
-            surroundings::observe(cluster, snapshot, profile, with_pods),
+            surroundings::observe(cluster, snapshot, profile, question, with_pods),
             runs.ask(cluster),
             claims,
             OptionFuture::from(past.map(|past| past.ask(cluster))),
@@ -225,7 +221,7 @@ async fn surround(
             }
             snapshot.unread.extend(context.pulls.unread.iter().cloned());
             let mirrors = Mirrors::new(request.mirrors.clone(), context.pulls.rules.clone());
-            published::observe(registry, &mirrors, request, snapshot, profile).await;
+            published::observe(cluster, registry, &mirrors, request, snapshot, profile).await;
         };
         let ((), access) = join(published, access).await;
         snapshot.access = access;
@@ -263,6 +259,23 @@ fn evidence<T>(outcome: Result<T, ClusterError>, asked: &str) -> Evidence<T> {
         Ok(value) => Evidence::Known(value),
         Err(error) => Evidence::Unknown(error.gap(asked)),
     }
+}
+
+/// The version of the cluster, and which one it is. Only charts ask for a version of Kubernetes.
+async fn facts(cluster: &Cluster, question: &Question) -> (Evidence<Version>, Evidence<String>) {
+    let asked = "the server's version";
+    let version = async {
+        if question.chart {
+            return evidence(cluster.version().await, asked);
+        }
+        Evidence::Unknown(Gap {
+            asked: asked.to_owned(),
+            reason: GapReason::Unsupported,
+            message: "nothing that was asked rests on it".to_owned(),
+        })
+    };
+    let uid = async { evidence(cluster.uid().await, "namespace kube-system") };
+    join(version, uid).await
 }
 
 /// The records that say what is installed, a few at a time.

@@ -34,6 +34,8 @@ mod outdated_scope;
 mod outdated_values;
 mod refresh;
 mod refresh_faults;
+mod refresh_requests;
+mod refresh_rights;
 mod refresh_runs;
 mod registry_credentials;
 mod registry_memory;

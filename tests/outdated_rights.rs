@@ -14,7 +14,7 @@ fn printed(tenant: &Tenant<'_>, arguments: &[&str]) -> String {
     printed_by("outdated", tenant, arguments)
 }
 
-fn printed_by(name: &str, tenant: &Tenant<'_>, arguments: &[&str]) -> String {
+pub(crate) fn printed_by(name: &str, tenant: &Tenant<'_>, arguments: &[&str]) -> String {
     let output = run(tenant, &[&[name, "--print-rbac"], arguments].concat());
     assert!(output.is_success(), "{output}");
     output
@@ -28,7 +28,7 @@ fn printed_by(name: &str, tenant: &Tenant<'_>, arguments: &[&str]) -> String {
 }
 
 /// An account with these roles and no others.
-fn account(tenant: &Tenant<'_>, roles: &str) -> PathBuf {
+pub(crate) fn account(tenant: &Tenant<'_>, roles: &str) -> PathBuf {
     let cluster = tenant.bed().cluster();
     let kubeconfig = cluster
         .service_account(tenant.namespace(), "reader", &[])

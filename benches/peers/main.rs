@@ -15,6 +15,7 @@ mod many_releases;
 mod one_release;
 mod pipe;
 mod records;
+mod refresh;
 mod round_trips;
 mod run;
 mod show;
@@ -32,11 +33,12 @@ use ground::{Ground, PLUGIN};
 type Measure = fn(&OnceCell<Ground>);
 
 /// What can be measured. The last ones fill the cluster.
-const FIGURES: [(&str, Measure); 7] = [
+const FIGURES: [(&str, Measure); 8] = [
     ("start", |_| start::run()),
     ("release", |ground| one_release::run(ready(ground))),
     ("images", |ground| images::run(ready(ground))),
     ("round-trips", |ground| round_trips::run(ready(ground))),
+    ("refresh", |ground| refresh::run(ready(ground))),
     ("index", |ground| index::run(ready(ground))),
     ("releases", |ground| many_releases::run(ready(ground))),
     ("thousand", |ground| thousand::run(ready(ground))),

@@ -37,8 +37,8 @@ pub use automation::wanted_access;
 pub(crate) use automation::{is_since, limit};
 pub use chart::wanted_details;
 pub use digest::{
-    PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_sources, wanted_tag_lists,
-    wanted_tags,
+    PullSecretId, Wanted, needs_platforms, wanted_manifests, wanted_pull_secrets, wanted_sources,
+    wanted_tag_lists, wanted_tags,
 };
 pub use history::{Extent, history};
 pub use needs::needs_api;
@@ -57,6 +57,13 @@ pub struct Question {
     pub all_images: bool,
     /// Whether the chart's own automation is asked for.
     pub automation: bool,
+    /// Whether it matters which Jobs of the chart's own automation run at this moment; who asks for the automation learns it too.
+    pub jobs: bool,
+    /// The images of the profile's chart whose tags are asked about; all of them where this is `None`. One that is in the midst of a change is asked
+    /// about too.
+    pub images: Option<BTreeSet<String>>,
+    /// Whether nodes are asked about only where it matters: where pods run something else than is published.
+    pub nodes_where_needed: bool,
     /// Whether the safety of its data is asked for.
     pub storage: bool,
     /// Whether its past is asked for.

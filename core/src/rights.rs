@@ -1,5 +1,7 @@
 //! The rights in Kubernetes that a command needs, and what becomes unknown without each (DESIGN §7 "Rights in tiers").
 
+mod refresh;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assess::Question;
@@ -7,6 +9,8 @@ use crate::change::history_name;
 use crate::name::ReleaseName;
 use crate::profile::Profile;
 use crate::workload::WorkloadKind;
+
+pub use refresh::of_refresh;
 
 /// Where a right is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,10 +34,21 @@ pub struct Right {
     pub resources: Vec<String>,
     /// The verbs.
     pub verbs: &'static [&'static str],
-    /// The one object that is meant, where it is one.
-    pub name: Option<String>,
-    /// What is unknown without it.
-    pub without: &'static str,
+    /// The objects that are meant; all of them where none is named.
+    pub names: Vec<String>,
+    /// What becomes of the call without it.
+    pub without: Without,
+}
+
+/// What becomes of a call without a right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Without {
+    /// So much is unknown, and the rest is answered.
+    Unknown(&'static str),
+    /// So much is left out, and the rest is done.
+    LeftOut(&'static str),
+    /// Nothing is changed.
+    Refused(&'static str),
 }
 
 /// What is asked of the cluster beside the question itself.
@@ -55,27 +70,29 @@ pub fn needed(question: &Question, profile: &Profile, records: Records<'_>) -> V
             group: "",
             resources: vec![records.resource.to_owned()],
             verbs: &["get", "list"],
-            name: None,
-            without: "which releases there are, and everything about them",
+            names: Vec::new(),
+            without: Without::Unknown("which releases there are, and everything about them"),
         },
         Right {
             place: Place::Cluster,
             group: "",
             resources: vec!["namespaces".to_owned()],
             verbs: &["get"],
-            name: Some("kube-system".to_owned()),
-            without: "the cluster's identity in the report",
+            names: vec!["kube-system".to_owned()],
+            without: Without::Unknown("the cluster's identity in the report"),
         },
     ];
-    let pods = question.digest || question.image || question.automation;
+    let pods = question.digest || question.image || question.automation || question.jobs;
     if pods || question.history {
         rights.extend(kinds(profile).into_iter().map(|(group, resources)| Right {
             place: Place::Workloads,
             group,
             resources,
             verbs: &["list"],
-            name: None,
-            without: "how the workloads are now: their present images, records and rollouts",
+            names: Vec::new(),
+            without: Without::Unknown(
+                "how the workloads are now: their present images, records and rollouts",
+            ),
         }));
     }
     if pods {
@@ -84,16 +101,16 @@ pub fn needed(question: &Question, profile: &Profile, records: Records<'_>) -> V
             group: "",
             resources: vec!["pods".to_owned()],
             verbs: &["list"],
-            name: None,
-            without: "what runs",
+            names: Vec::new(),
+            without: Without::Unknown("what runs"),
         });
         rights.push(Right {
             place: Place::Cluster,
             group: "",
             resources: vec!["nodes".to_owned()],
             verbs: &["list"],
-            name: None,
-            without: "the platform of each pod, which an index is compared for",
+            names: Vec::new(),
+            without: Without::Unknown("the platform of each pod, which an index is compared for"),
         });
         if records.pull_secrets {
             rights.push(Right {
@@ -101,19 +118,34 @@ pub fn needed(question: &Question, profile: &Profile, records: Records<'_>) -> V
                 group: "",
                 resources: vec!["secrets".to_owned()],
                 verbs: &["get"],
-                name: None,
-                without: "the pull secrets of --use-pull-secrets",
+                names: Vec::new(),
+                without: Without::Unknown("the pull secrets of --use-pull-secrets"),
             });
         }
     }
-    if question.automation || question.history {
+    rights.extend(of_automation(question));
+    rights.extend(of_storage(question));
+    if question.history {
+        rights.extend(past(records));
+    }
+    rights
+}
+
+/// What a question about the chart's own jobs needs.
+fn of_automation(question: &Question) -> Vec<Right> {
+    let mut rights = Vec::new();
+    if question.automation || question.jobs || question.history {
         rights.push(Right {
             place: Place::Workloads,
             group: "batch",
             resources: vec!["jobs".to_owned()],
             verbs: &["list"],
-            name: None,
-            without: "how the chart's own jobs went",
+            names: Vec::new(),
+            without: Without::Unknown(if question.automation {
+                "how the chart's own jobs went"
+            } else {
+                "which Jobs of the chart run, beside what their CronJobs say of it"
+            }),
         });
     }
     if question.automation {
@@ -122,45 +154,42 @@ pub fn needed(question: &Question, profile: &Profile, records: Records<'_>) -> V
             group: "rbac.authorization.k8s.io",
             resources: vec!["roles".to_owned(), "rolebindings".to_owned()],
             verbs: &["get"],
-            name: None,
-            without: "whether a run of the chart's own jobs that failed lacked rights; asked only after one",
+            names: Vec::new(),
+            without: Without::Unknown("whether a run of the chart's own jobs that failed lacked rights; asked only after one"),
         });
         rights.push(Right {
             place: Place::Cluster,
             group: "rbac.authorization.k8s.io",
             resources: vec!["clusterroles".to_owned(), "clusterrolebindings".to_owned()],
             verbs: &["get", "list"],
-            name: None,
-            without: "whether a failed upgrade or run lacked rights of the chart's own jobs; asked only after one",
+            names: Vec::new(),
+            without: Without::Unknown("whether a failed upgrade or run lacked rights of the chart's own jobs; asked only after one"),
         });
-    }
-    if question.storage {
-        rights.extend(storage());
-    }
-    if question.history {
-        rights.extend(past(records));
     }
     rights
 }
 
-/// What the safety of data is told by.
-fn storage() -> [Right; 2] {
-    [
+/// What a question about the data needs.
+fn of_storage(question: &Question) -> Vec<Right> {
+    if !question.storage {
+        return Vec::new();
+    }
+    vec![
         Right {
             place: Place::Releases,
             group: "",
             resources: vec!["persistentvolumeclaims".to_owned()],
             verbs: &["list"],
-            name: None,
-            without: "whether the claims are there and bound",
+            names: Vec::new(),
+            without: Without::Unknown("whether the claims are there and bound"),
         },
         Right {
             place: Place::Cluster,
             group: "",
             resources: vec!["persistentvolumes".to_owned()],
             verbs: &["list"],
-            name: None,
-            without: "what becomes of a volume's data when its claim is deleted",
+            names: Vec::new(),
+            without: Without::Unknown("what becomes of a volume's data when its claim is deleted"),
         },
     ]
 }
@@ -173,24 +202,26 @@ fn past(records: Records<'_>) -> [Right; 3] {
             group: "",
             resources: vec!["configmaps".to_owned()],
             verbs: &["get"],
-            name: records.release.map(history_name),
-            without: "what this product did, and who told it to, as far as the workloads do not tell",
+            names: records.release.map(history_name).into_iter().collect(),
+            without: Without::Unknown(
+                "what this product did, and who told it to, as far as the workloads do not tell",
+            ),
         },
         Right {
             place: Place::Workloads,
             group: "apps",
             resources: vec!["replicasets".to_owned(), "controllerrevisions".to_owned()],
             verbs: &["list"],
-            name: None,
-            without: "why earlier rollouts were made",
+            names: Vec::new(),
+            without: Without::Unknown("why earlier rollouts were made"),
         },
         Right {
             place: Place::Workloads,
             group: "",
             resources: vec!["events".to_owned()],
             verbs: &["list"],
-            name: None,
-            without: "what went wrong in the last hour",
+            names: Vec::new(),
+            without: Without::Unknown("what went wrong in the last hour"),
         },
     ]
 }
@@ -205,15 +236,8 @@ fn kinds(profile: &Profile) -> BTreeMap<&'static str, Vec<String>> {
         .collect();
     let mut groups: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     for kind in kinds {
-        let group = match kind {
-            WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => {
-                "apps"
-            }
-            WorkloadKind::CronJob | WorkloadKind::Job => "batch",
-            WorkloadKind::Pod => "",
-        };
         groups
-            .entry(group)
+            .entry(kind.group())
             .or_default()
             .push(format!("{}s", kind.resource()));
     }

@@ -73,6 +73,15 @@ impl WorkloadKind {
         }
     }
 
+    /// The group of the API that has it; empty for the core.
+    pub fn group(self) -> &'static str {
+        match self {
+            Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps",
+            Self::CronJob | Self::Job => "batch",
+            Self::Pod => "",
+        }
+    }
+
     /// True where `kubectl rollout restart` works.
     pub fn rolls_out(self) -> bool {
         matches!(self, Self::Deployment | Self::StatefulSet | Self::DaemonSet)

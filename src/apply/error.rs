@@ -17,6 +17,12 @@ pub(crate) enum ApplyError {
     /// Another run works on the release.
     #[error("nothing was begun: {0}")]
     Lease(#[from] LeaseError),
+    /// The plan takes rights that the credentials have not.
+    #[error("nothing was begun: the credentials may not {}", lacking.join(", nor "))]
+    NotAllowed {
+        /// Verbs, each with its object.
+        lacking: Vec<String>,
+    },
     /// A step's precondition does not hold any more.
     #[error("{id} is not as it was when the plan was made: {what}")]
     Changed {
@@ -77,6 +83,7 @@ impl ApplyError {
             Self::OtherCluster { .. }
             | Self::Changed { .. }
             | Self::Lease(LeaseError::Held { .. } | LeaseError::Lost { .. }) => Exit::Guarded,
+            Self::NotAllowed { .. } => Exit::Refused,
             Self::Failed(_) => Exit::Failed,
             Self::Interrupted => Exit::Interrupted,
             Self::Cluster { source, .. } | Self::Lease(LeaseError::Cluster(source)) => match source
@@ -107,6 +114,10 @@ impl ApplyError {
             }
             Self::Interrupted | Self::Lease(LeaseError::Lost { .. }) => vec![
                 "run the same command again: it finds where this one stood, and goes on there"
+                    .to_owned(),
+            ],
+            Self::NotAllowed { .. } => vec![
+                "ask the cluster's administrator for them; --print-rbac prints all rights that the command needs"
                     .to_owned(),
             ],
             Self::Changed { .. } | Self::OtherCluster { .. } => {

@@ -122,13 +122,20 @@ impl Application<'_> {
                     continue;
                 }
                 let ended = container.restarts > 0;
-                let lines = self
+                let namespace = pod.workload.namespace.as_str();
+                match self
                     .cluster
-                    .last_lines(pod.workload.namespace.as_str(), &pod.name, name, ended)
+                    .last_lines(namespace, &pod.name, name, ended)
                     .await
-                    .unwrap_or_default();
-                if !lines.is_empty() {
-                    words.push(format!("it said: {}", lines.join(" ⏎ ")));
+                {
+                    Ok(lines) if !lines.is_empty() => {
+                        words.push(format!("it said: {}", lines.join(" ⏎ ")));
+                    }
+                    Err(error @ ClusterError::Forbidden { .. }) => {
+                        words.push(format!("what it said could not be read: {error}"));
+                    }
+                    // It may have said nothing yet, or its node does not answer.
+                    Ok(_) | Err(_) => {}
                 }
                 told.push(format!(
                     "pod {} container {name}: {}",

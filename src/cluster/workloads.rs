@@ -205,7 +205,7 @@ pub(super) fn path(id: &WorkloadId) -> String {
 }
 
 /// The same in words.
-pub(super) fn words(id: &WorkloadId) -> String {
+pub(crate) fn words(id: &WorkloadId) -> String {
     format!("{id} in namespace {}", id.namespace)
 }
 

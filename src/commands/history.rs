@@ -93,7 +93,7 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &HistoryArgs) -> Result
         release: named.map(|release| &release.name),
         pull_secrets: false,
     };
-    reading::print_rights(asker, ui, &question(), &subject)
+    reading::print_rights(asker, ui, &question(), &subject, |_| Vec::new())
 }
 
 fn question() -> Question {

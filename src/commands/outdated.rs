@@ -99,7 +99,7 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &OutdatedArgs) -> Resul
         release: None,
         pull_secrets: args.source.registry.use_pull_secrets,
     };
-    reading::print_rights(asker, ui, &question(args), &subject)
+    reading::print_rights(asker, ui, &question(args), &subject, |_| Vec::new())
 }
 
 fn question(args: &OutdatedArgs) -> Question {

@@ -5,7 +5,7 @@ use tracebloc_core::assess::{Prereleases, Question};
 use tracebloc_core::name::{Namespace, ReleaseName};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::report::Report;
-use tracebloc_core::rights::{self, Records};
+use tracebloc_core::rights::{self, Records, Right};
 
 use super::watch::{Form, Round, Rounds};
 use crate::cli::{FindingArgs, RegistryArgs, SourceArgs, WatchArgs};
@@ -193,12 +193,13 @@ pub(super) struct Subject<'a> {
     pub(super) pull_secrets: bool,
 }
 
-/// `--print-rbac`: the rights that a question needs.
+/// `--print-rbac`: the rights that a question needs, and those that the command needs beside it.
 pub(super) fn print_rights(
     asker: &Asker,
     ui: &Ui,
     question: &Question,
     subject: &Subject<'_>,
+    beside: impl FnOnce(&Profile) -> Vec<Right>,
 ) -> Result<Exit, Error> {
     let profile = Profile::client()?;
     let records = Records {
@@ -206,7 +207,8 @@ pub(super) fn print_rights(
         pull_secrets: subject.pull_secrets,
         release: subject.release,
     };
-    let rights = rights::needed(question, &profile, records);
+    let mut rights = rights::needed(question, &profile, records);
+    rights.extend(beside(&profile));
     let subject = render::rights::Subject {
         name: subject.name,
         namespace: subject.namespace,

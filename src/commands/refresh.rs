@@ -1,17 +1,19 @@
 //! `refresh`: gather → assess → plan → approve → apply → show.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tracebloc_core::assess::Question;
 use tracebloc_core::plan::{self, Act, Guard, Plan, RefreshWish, Step, WishError};
 use tracebloc_core::profile::Profile;
+use tracebloc_core::rights;
 
-use super::reading;
+use super::reading::{self, Subject};
 use crate::apply::{self, Means, Pace};
 use crate::approve;
 use crate::cli::{PlanFormat, RefreshArgs};
-use crate::context::Context;
+use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::gather::{self, Request, Scope};
 use crate::interrupt::Interrupt;
@@ -41,7 +43,7 @@ pub(crate) async fn run(
         false,
         None,
     )?;
-    let question = question(&wish);
+    let question = question(&profile, &wish);
     let request = Request {
         single: true,
         ..reading::of_images(scope, question, args.registry)?
@@ -109,15 +111,49 @@ pub(crate) async fn run(
     }
 }
 
-/// What is asked: everything that a judgement of digests takes, and what became of the chart's own jobs.
-fn question(wish: &RefreshWish) -> Question {
+/// What is asked: everything that a judgement of digests takes, and which Jobs of the chart run.
+fn question(profile: &Profile, wish: &RefreshWish) -> Question {
     Question {
         digest: true,
-        automation: true,
         history: wish.pace.is_some(),
+        jobs: true,
+        images: followed(profile, wish),
+        nodes_where_needed: true,
         all_images: wish.all || !wish.images.is_empty(),
         ..Question::default()
     }
+}
+
+/// The images that something may be decided about; `None` for all of them.
+fn followed(profile: &Profile, wish: &RefreshWish) -> Option<BTreeSet<String>> {
+    if !wish.images.is_empty() {
+        return Some(wish.images.clone());
+    }
+    // What is gone back from may have been any of them.
+    if wish.all || wish.rollback {
+        return None;
+    }
+    let followed = profile.images.iter().filter(|image| image.record.is_some());
+    Some(followed.map(|image| image.name.clone()).collect())
+}
+
+/// `--print-rbac`: the rights that the same call needs, those to change something only where it may.
+pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &RefreshArgs) -> Result<Exit, Error> {
+    let named = args.release.as_ref();
+    let namespace = named.and_then(|release| release.namespace.as_ref());
+    let subject = Subject {
+        name: "kubectl-tracebloc-refresh",
+        namespace: Some(namespace.unwrap_or(&asker.namespace)),
+        release: args.release.as_ref().map(|release| &release.name),
+        pull_secrets: args.registry.use_pull_secrets,
+    };
+    let (profile, wish) = (Profile::client()?, args.wish());
+    reading::print_rights(asker, ui, &question(&profile, &wish), &subject, |profile| {
+        if args.approval.dry_run {
+            return Vec::new();
+        }
+        rights::of_refresh(&wish, profile, named.map(|release| &release.name))
+    })
 }
 
 /// How long guards that time may lift are waited for.

@@ -90,7 +90,7 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &StatusArgs) -> Result<
         release: args.release.as_ref().map(|release| &release.name),
         pull_secrets: args.source.registry.use_pull_secrets,
     };
-    reading::print_rights(asker, ui, &question(args), &subject)
+    reading::print_rights(asker, ui, &question(args), &subject, |_| Vec::new())
 }
 
 fn question(args: &StatusArgs) -> Question {

@@ -36,7 +36,7 @@ impl Questions {
             namespaces: BTreeSet::new(),
             component: None,
         };
-        if !question.automation && !question.history {
+        if !question.automation && !question.history && !question.jobs {
             return questions;
         }
         for observed in &snapshot.releases {

@@ -4,7 +4,7 @@
 use futures_util::future::{join, join3};
 use futures_util::stream::{self, StreamExt as _};
 use tracebloc_core::assess::{
-    Wanted, wanted_manifests, wanted_sources, wanted_tag_lists, wanted_tags,
+    Wanted, needs_platforms, wanted_manifests, wanted_sources, wanted_tag_lists, wanted_tags,
 };
 use tracebloc_core::image::{Digest, ImageRef, Mirrors};
 use tracebloc_core::manifest::Document;
@@ -12,6 +12,7 @@ use tracebloc_core::profile::Profile;
 use tracebloc_core::snapshot::{CachedTag, Evidence, Snapshot, SourceTag};
 
 use super::Request;
+use crate::cluster::Cluster;
 use crate::registry::{Registry, RegistryError};
 
 /// How many questions are under way at once over all registries; each registry has its own, lower limit.
@@ -21,6 +22,7 @@ const AT_ONCE: usize = 64;
 const ROUNDS: usize = 6;
 
 pub(super) async fn observe(
+    cluster: &Cluster,
     registry: &Registry,
     mirrors: &Mirrors,
     request: &Request,
@@ -71,6 +73,10 @@ pub(super) async fn observe(
             snapshot.cached.insert(tag.clone(), cached);
         }
         snapshot.published.insert(tag, digest);
+    }
+    if question.nodes_where_needed && needs_platforms(snapshot, profile, question) {
+        // Without platforms the comparison asks for any platform and says where that is not enough (FACTS 8.7).
+        snapshot.nodes = cluster.platforms().await.unwrap_or_default();
     }
     if question.digest {
         manifests(registry, mirrors, snapshot, profile).await;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join3;
 use futures_util::stream::{self, StreamExt as _};
+use tracebloc_core::assess::Question;
 use tracebloc_core::name::Namespace;
 use tracebloc_core::profile::Profile;
 use tracebloc_core::snapshot::{Snapshot, Unlisted};
@@ -17,6 +18,7 @@ pub(super) async fn observe(
     cluster: &Cluster,
     snapshot: &mut Snapshot,
     profile: &Profile,
+    question: &Question,
     with_pods: bool,
 ) {
     let wanted: BTreeSet<WorkloadId> = snapshot
@@ -52,11 +54,10 @@ pub(super) async fn observe(
         .buffered(QUESTIONS_AT_ONCE)
         .collect::<Vec<_>>();
     let nodes = async {
-        if with_pods {
-            cluster.platforms().await
-        } else {
-            Ok(BTreeMap::new())
+        if !with_pods || question.nodes_where_needed {
+            return Ok(BTreeMap::new());
         }
+        cluster.platforms().await
     };
     let (workloads, pods, nodes) = join3(workloads, pods, nodes).await;
     for (namespace, kind, outcome) in workloads {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tracebloc_core::name::Namespace;
-use tracebloc_core::rights::{Place, Right};
+use tracebloc_core::rights::{Place, Right, Without};
 
 /// Whose rights, and where.
 #[derive(Debug)]
@@ -64,9 +64,14 @@ pub(crate) fn roles(rights: &[Right], subject: &Subject<'_>) -> String {
             ));
         }
     }
-    text.push_str(
-        "# Any rule may be left out: the rest is answered, and a finding names what is missing.\n",
-    );
+    let changes = rights
+        .iter()
+        .any(|right| matches!(right.without, Without::Refused(_)));
+    text.push_str(if changes {
+        "# Any rule may be left out but those that say otherwise: the rest is done, and what is missing is told.\n"
+    } else {
+        "# Any rule may be left out: the rest is answered, and a finding names what is missing.\n"
+    });
     for document in documents {
         text.push_str(&document);
     }
@@ -86,17 +91,22 @@ fn document(kind: &str, name: &str, namespace: Option<&Namespace>, rights: &[&Ri
         group,
         resources,
         verbs,
-        name,
+        names,
         without,
     } in rights
     {
+        let without = match without {
+            Without::Unknown(what) => format!("Without it unknown: {what}"),
+            Without::LeftOut(what) => format!("Without it left out: {what}"),
+            Without::Refused(why) => format!("Without it nothing is changed: {why}"),
+        };
         text.push_str(&format!(
-            "  # Without it unknown: {without}.\n  - apiGroups: [\"{group}\"]\n    resources: [{}]\n    verbs: [{}]\n",
+            "  # {without}.\n  - apiGroups: [\"{group}\"]\n    resources: [{}]\n    verbs: [{}]\n",
             resources.join(", "),
             verbs.join(", ")
         ));
-        if let Some(name) = name {
-            text.push_str(&format!("    resourceNames: [{name}]\n"));
+        if !names.is_empty() {
+            text.push_str(&format!("    resourceNames: [{}]\n", names.join(", ")));
         }
     }
     text

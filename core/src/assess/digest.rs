@@ -24,7 +24,9 @@ pub use mirror::wanted_sources;
 use tally::{Outcome, Tally};
 use usage::{Image, Usage, images};
 pub use version::wanted_tag_lists;
-pub use wanted::{PullSecretId, Wanted, wanted_manifests, wanted_pull_secrets, wanted_tags};
+pub use wanted::{
+    PullSecretId, Wanted, needs_platforms, wanted_manifests, wanted_pull_secrets, wanted_tags,
+};
 
 /// What is known of a repository that nothing was asked of.
 static NO_DOCUMENTS: Documents = Documents::new();

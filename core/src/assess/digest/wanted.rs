@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::usage::images;
+use super::usage::{Image, images};
 use super::{carried, documents_of, mirror, platform, platform_of, running_content};
 use crate::assess::Question;
+use crate::change::{ANNOTATION, Change};
 use crate::image::{Digest, ImageRef, Repository, RunningImage};
 use crate::manifest::{Need, Verdict, compare};
 use crate::name::Namespace;
-use crate::profile::Profile;
-use crate::snapshot::Snapshot;
+use crate::profile::{Kinship, Profile};
+use crate::release::Release;
+use crate::snapshot::{Evidence, Snapshot};
 use crate::workload::Pod;
 
 /// A manifest that a judgement needs.
@@ -63,14 +65,49 @@ pub fn wanted_tags(
     let mut tags = carried::wanted_tags(snapshot, profile, question);
     for release in snapshot.known_releases() {
         let images = images(snapshot, profile, release).into_iter();
-        let wanted =
-            images.filter(|image| question.all_images || platform::cannot_pull(snapshot, image));
+        let asked = images.filter(|image| is_asked(image, profile, release, question));
+        let wanted = asked.filter(|image| {
+            let runs = |usage| !running_content(snapshot, usage).is_empty();
+            question.all_images
+                || platform::cannot_pull(snapshot, image)
+                || image.usages.iter().any(runs)
+        });
         tags.extend(wanted.filter_map(|image| image.tag));
     }
-    each_running(snapshot, profile, |tag, _, _| {
-        tags.insert(tag.clone());
-    });
     tags
+}
+
+/// True if an image is asked about.
+fn is_asked(image: &Image<'_>, profile: &Profile, release: &Release, question: &Question) -> bool {
+    let Some(names) = &question.images else {
+        return true;
+    };
+    let is_changed = image.usages.iter().any(|usage| {
+        let change = usage.live.and_then(|live| live.records.get(ANNOTATION));
+        change
+            .and_then(|text| Change::parse(text))
+            .is_some_and(|change| change.state.is_open())
+    });
+    profile.kinship(release) != Kinship::Ours || names.contains(&image.name) || is_changed
+}
+
+/// Whether a judgement needs the platforms of nodes: not where all that runs is, to the letter, what is published.
+pub fn needs_platforms(snapshot: &Snapshot, profile: &Profile, question: &Question) -> bool {
+    if !snapshot.cached.is_empty() || !carried::wanted_tags(snapshot, profile, question).is_empty()
+    {
+        return true;
+    }
+    let mut needed = false;
+    each_running(snapshot, profile, |tag, _, content| {
+        let published = snapshot.published.get(tag).and_then(Evidence::known);
+        needed |= published.is_some_and(|published| *published != content.digest);
+    });
+    needed
+        || snapshot.known_releases().any(|release| {
+            images(snapshot, profile, release)
+                .iter()
+                .any(|image| platform::cannot_pull(snapshot, image))
+        })
 }
 
 /// The manifests that a judgement needs next. Asking again after each answer comes to an end, since an answer is never asked for twice.
