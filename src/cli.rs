@@ -6,6 +6,7 @@ mod cache;
 mod connection;
 mod explain;
 mod outdated;
+mod pin;
 mod refresh;
 mod schema;
 mod source;
@@ -23,6 +24,7 @@ pub(crate) use cache::{CacheArgs, CacheCommand};
 pub(crate) use connection::{ConnectionArgs, Token};
 pub(crate) use explain::{ExplainArgs, ExplainFormat};
 pub(crate) use outdated::{Only, OutdatedArgs, ReleaseSelector};
+pub(crate) use pin::{HoldArgs, PinArgs, UnpinArgs};
 pub(crate) use refresh::{PlanFormat, RefreshArgs};
 pub(crate) use schema::{SchemaArgs, SchemaKind};
 pub(crate) use source::{RegistryArgs, SourceArgs};
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     Outdated(Box<OutdatedArgs>),
     Status(Box<StatusArgs>),
     Refresh(Box<RefreshArgs>),
+    Pin(Box<PinArgs>),
+    Unpin(Box<UnpinArgs>),
     Cache(CacheArgs),
     Explain(ExplainArgs),
     Schema(SchemaArgs),

@@ -5,6 +5,7 @@ mod access;
 mod automation;
 mod charts;
 mod needs;
+mod package;
 mod published;
 mod pull_secrets;
 mod scope;
@@ -34,6 +35,7 @@ use crate::http::{ExtraRoots, HttpClient};
 use crate::registry::{Registry, RegistryOptions};
 use crate::ui::Ui;
 
+pub(crate) use package::package;
 use scope::Found;
 pub(crate) use scope::Scope;
 

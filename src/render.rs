@@ -25,6 +25,7 @@ pub(crate) mod schema;
 pub(crate) mod status;
 mod text;
 mod tree;
+pub(crate) mod values;
 
 use std::fmt::Write as _;
 

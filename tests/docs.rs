@@ -12,7 +12,12 @@ use tracebloc_core::report::{ExplanationList, OutdatedReport, StatusReport};
 use crate::support::{PLUGIN, installed, outdated, status};
 
 /// The pages that people read first.
-const PAGES: [&str; 3] = ["README.md", "docs/outdated.md", "docs/status.md"];
+const PAGES: [&str; 4] = [
+    "README.md",
+    "docs/outdated.md",
+    "docs/pin.md",
+    "docs/status.md",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -50,6 +55,8 @@ fn the_reference_is_the_help() {
         &[][..],
         &["outdated"],
         &["status"],
+        &["pin"],
+        &["unpin"],
         &["cache"],
         &["cache", "clear"],
         &["explain"],

@@ -31,6 +31,7 @@ mod outdated_revisions;
 mod outdated_rights;
 mod outdated_scope;
 mod outdated_values;
+mod pin;
 mod refresh;
 mod refresh_faults;
 mod registry_credentials;

@@ -1,5 +1,8 @@
 //! Plans: the unit of change (DESIGN §1.2). A plan is made from a snapshot and a wish, without I/O; what `--dry-run` prints is what a real run does.
 
+mod ground;
+mod guards;
+mod pin;
 mod refresh;
 
 use std::collections::BTreeMap;
@@ -7,11 +10,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use refresh::{RefreshWish, WishError, WishedAction, refresh};
+pub use ground::WishError;
+pub use pin::{PinWish, Pinning, pin};
+pub use refresh::{RefreshWish, WishedAction, refresh};
 
 use crate::change::{Change, ContainerChange};
 use crate::image::Digest;
-use crate::name::{Namespace, ReleaseId};
+use crate::name::{ChartName, Namespace, ReleaseId};
 use crate::report::{ContextReport, ImageState};
 use crate::workload::{WorkloadId, WorkloadKind};
 
@@ -106,8 +111,14 @@ pub enum Decision {
     Move,
     /// Only what runs is recorded; no pod is touched.
     Record,
+    /// It is held at what runs.
+    Pin,
+    /// It is let go, and follows its tag again.
+    Unpin,
     /// Nothing: a digest in the values holds it.
     Pinned,
+    /// Nothing: no pin holds it.
+    NotPinned,
     /// Nothing: the chart holds it behind its tag on purpose.
     Held,
     /// Nothing: the values tell the chart's own refresh to leave it.
@@ -210,6 +221,10 @@ pub enum Act {
     Suspend(Suspension),
     /// Writes the annotations in which the chart's own refresh keeps its records.
     Record(Record),
+    /// Writes annotations that tell another tool what to leave.
+    Annotate(Record),
+    /// Sets values of the release by a Helm upgrade that changes nothing else, and waits until the pods run with them.
+    SetValue(ValueChange),
 }
 
 impl Act {
@@ -220,7 +235,7 @@ impl Act {
             | Self::SetImage(rollout)
             | Self::SetEnvironment(rollout)
             | Self::Finish(rollout) => Some(rollout),
-            Self::Record(_) | Self::Suspend(_) => None,
+            Self::Record(_) | Self::Annotate(_) | Self::SetValue(_) | Self::Suspend(_) => None,
         }
     }
 
@@ -233,6 +248,8 @@ impl Act {
             Self::Finish(_) => "finish",
             Self::Suspend(_) => "suspend",
             Self::Record(_) => "record",
+            Self::Annotate(_) => "annotate",
+            Self::SetValue(_) => "set-value",
         }
     }
 }
@@ -264,6 +281,30 @@ pub struct Record {
     pub annotations: BTreeMap<String, String>,
     /// The keys that are taken away.
     pub clears: Vec<String>,
+}
+
+/// Values of a release that are set by a Helm upgrade to the chart version that is deployed already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ValueChange {
+    /// The newest revision, which must still be the newest.
+    pub revision: u32,
+    /// The chart's name.
+    pub chart: ChartName,
+    /// The version that is deployed, and stays.
+    pub version: String,
+    /// Where its package is; absent where no repository is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// SHA-256 of the package, by the repository's index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// What is set, by path; null takes the user's value away, so that the chart's default counts again.
+    pub values: BTreeMap<String, Option<Digest>>,
+    /// What Helm's history says of it.
+    pub description: String,
+    /// What rolls out by it.
+    pub rollouts: Vec<Rollout>,
 }
 
 /// A `CronJob` that is suspended.
@@ -346,6 +387,18 @@ pub enum Guard {
     CacheStale,
     /// Nothing would pull the new content.
     RestartInVain,
+    /// Pods run different content, so that there is no one to hold.
+    Skewed,
+    /// What runs cannot be named by a digest that a registry serves.
+    NotPinnable,
+    /// The chart's own refresh would move it all the same.
+    RefreshActive,
+    /// Somebody else owns fields that Helm applies, and its upgrade would fail at them.
+    FieldsOwned,
+    /// The package of the chart version that is deployed cannot be had, or not be checked.
+    ChartUnavailable,
+    /// An earlier run did not end.
+    Unfinished,
 }
 
 impl Guard {
@@ -361,7 +414,13 @@ impl Guard {
             | Self::Unreadable
             | Self::PlatformMissing
             | Self::CacheStale
-            | Self::RestartInVain => false,
+            | Self::RestartInVain
+            | Self::Skewed
+            | Self::NotPinnable
+            | Self::RefreshActive
+            | Self::FieldsOwned
+            | Self::ChartUnavailable
+            | Self::Unfinished => false,
         }
     }
 
@@ -380,6 +439,12 @@ impl Guard {
             Self::PlatformMissing => "platform-missing",
             Self::CacheStale => "cache-stale",
             Self::RestartInVain => "restart-in-vain",
+            Self::Skewed => "skewed",
+            Self::NotPinnable => "not-pinnable",
+            Self::RefreshActive => "refresh-active",
+            Self::FieldsOwned => "fields-owned",
+            Self::ChartUnavailable => "chart-unavailable",
+            Self::Unfinished => "unfinished",
         }
     }
 }

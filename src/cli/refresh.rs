@@ -36,6 +36,9 @@ pub(crate) struct RefreshArgs {
     /// Go back from the last refresh to what ran before it, and have the chart's own refresh leave it
     #[arg(long, conflicts_with_all = ["all", "force", "action", "clear_flap"])]
     pub(crate) rollback: bool,
+    /// Once it is gone back, hold what was gone back to, as `pin` does
+    #[arg(long, requires = "rollback")]
+    pub(crate) pin: bool,
     /// Act although another tool, such as Argo CD, looks after the release
     #[arg(long)]
     pub(crate) override_managed: bool,

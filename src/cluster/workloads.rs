@@ -1,6 +1,6 @@
 //! Workloads as they are: present images, the product's annotations, and how the rollout stands.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -44,13 +44,59 @@ struct Metadata {
     managed_fields: Vec<ManagedField>,
 }
 
-/// Who wrote fields of an object; which ones is not read.
+/// Who wrote fields of an object; of the fields only the images of containers are read.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ManagedField {
     #[serde(default)]
     manager: String,
     #[serde(default)]
     subresource: String,
+    fields_v1: Option<FieldsOf<FieldsOf<FieldsOf<PodFields>>>>,
+}
+
+/// One step down to the pod template: the names of fields are the keys of the levels.
+#[derive(Deserialize)]
+struct FieldsOf<T> {
+    #[serde(alias = "f:spec", alias = "f:template")]
+    below: Option<T>,
+}
+
+#[derive(Deserialize)]
+struct PodFields {
+    #[serde(default, rename = "f:initContainers")]
+    init_containers: HashMap<String, ContainerFields>,
+    #[serde(default, rename = "f:containers")]
+    containers: HashMap<String, ContainerFields>,
+}
+
+#[derive(Deserialize)]
+struct ContainerFields {
+    #[serde(rename = "f:image")]
+    image: Option<serde::de::IgnoredAny>,
+}
+
+/// The key of an entry of a list, such as `k:{"name":"api"}`.
+#[derive(Deserialize)]
+struct ListKey {
+    name: String,
+}
+
+impl ManagedField {
+    /// The containers whose image is this manager's.
+    fn images(&self) -> impl Iterator<Item = String> {
+        let pod = self
+            .fields_v1
+            .as_ref()
+            .and_then(|fields| fields.below.as_ref()?.below.as_ref()?.below.as_ref());
+        pod.into_iter()
+            .flat_map(|pod| pod.init_containers.iter().chain(&pod.containers))
+            .filter(|(_, fields)| fields.image.is_some())
+            .filter_map(|(key, _)| {
+                let key: ListKey = serde_json::from_str(key.strip_prefix("k:")?).ok()?;
+                Some(key.name)
+            })
+    }
 }
 
 impl ManagedField {
@@ -274,7 +320,15 @@ fn read(
         .managed_fields
         .iter()
         .any(ManagedField::is_autoscaler);
+    let mut image_owners: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for field in &metadata.managed_fields {
+        for container in field.images() {
+            let owners = image_owners.entry(container).or_default();
+            owners.insert(field.manager.clone());
+        }
+    }
     let marks = Marks {
+        image_owners,
         notes: metadata
             .labels
             .iter()

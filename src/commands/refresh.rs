@@ -6,11 +6,12 @@ use tokio::time::{Instant, sleep};
 use tracebloc_core::assess::Question;
 use tracebloc_core::plan::{self, Act, Guard, Plan, RefreshWish, Step, WishError};
 use tracebloc_core::profile::Profile;
+use tracebloc_core::snapshot::Snapshot;
 
-use super::reading;
+use super::{pin, reading};
 use crate::apply::{self, Means, Pace};
 use crate::approve;
-use crate::cli::{PlanFormat, RefreshArgs};
+use crate::cli::{HoldArgs, PlanFormat, RefreshArgs};
 use crate::context::Context;
 use crate::error::{Error, Exit};
 use crate::gather::{self, Request, Scope};
@@ -41,6 +42,16 @@ pub(crate) async fn run(
         false,
         None,
     )?;
+    let hold = args.pin.then(|| HoldArgs {
+        release: args.release.clone(),
+        image: args.image.clone(),
+        repo: None,
+        wait_settled: args.wait_settled,
+        wait_for_jobs: args.wait_for_jobs,
+        approval: args.approval.clone(),
+        registry: args.registry.clone(),
+        output: args.output,
+    });
     let question = question(&wish);
     let request = Request {
         single: true,
@@ -55,8 +66,15 @@ pub(crate) async fn run(
     // A run that another one left unfinished comes first, and what is behind after it is a plan of its own.
     let mut done: Vec<Step> = Vec::new();
     loop {
-        let Some(plan) = make(&mut context, ui, &profile, &request, &wish, &mut patience).await?
-        else {
+        let planned = make(
+            &mut context,
+            ui,
+            &profile,
+            &request,
+            &mut patience,
+            |snapshot| plan::refresh(snapshot, &profile, &wish),
+        );
+        let Some((plan, _)) = planned.await? else {
             return Ok(Exit::Done);
         };
         let finishes = plan
@@ -66,7 +84,13 @@ pub(crate) async fn run(
         let says = |plan: &Plan| show(ui, plan, &done, args.output);
         if approval.dry_run || !plan.refusals.is_empty() || plan.steps.is_empty() {
             says(&plan)?;
-            return Ok(end(&plan));
+            return match hold {
+                // It was gone back before, and is only to be held yet.
+                Some(hold) if plan.is_empty() && !hold.image.is_empty() => {
+                    pin::hold(context, ui, interrupt, hold).await
+                }
+                Some(_) | None => Ok(end(&plan)),
+            };
         }
         if args.output == PlanFormat::Table {
             says(&plan)?;
@@ -86,6 +110,7 @@ pub(crate) async fn run(
                 soak: args.soak.0,
             },
             interrupt,
+            helm: None,
         };
         let applied = Box::pin(apply::apply(approved, &means)).await;
         if let Some(failure) = applied.failure {
@@ -103,6 +128,9 @@ pub(crate) async fn run(
         } else {
             says(&applied.plan)?;
         }
+        if let Some(hold) = hold {
+            return pin::hold(context, ui, interrupt, pin::of_plan(hold, &applied.plan)).await;
+        }
         return Ok(if incomplete { Exit::Failed } else { Exit::Done });
     }
 }
@@ -118,10 +146,10 @@ fn question(wish: &RefreshWish) -> Question {
 }
 
 /// How long guards that time may lift are waited for.
-struct Patience {
-    settled: Option<Duration>,
-    jobs: Option<Duration>,
-    began: Instant,
+pub(super) struct Patience {
+    pub(super) settled: Option<Duration>,
+    pub(super) jobs: Option<Duration>,
+    pub(super) began: Instant,
 }
 
 impl Patience {
@@ -152,15 +180,15 @@ impl Patience {
     }
 }
 
-/// The plan, once no guard is worth waiting for; `None` where there is no release.
-async fn make(
+/// The plan with what it was made from, once no guard is worth waiting for; `None` where there is no release.
+pub(super) async fn make(
     context: &mut Context,
     ui: &Ui,
     profile: &Profile,
     request: &Request,
-    wish: &RefreshWish,
     patience: &mut Patience,
-) -> Result<Option<Plan>, Error> {
+    mut plan: impl FnMut(&Snapshot) -> Result<Plan, WishError>,
+) -> Result<Option<(Plan, Snapshot)>, Error> {
     let mut told = false;
     loop {
         context.renew(false).await?;
@@ -168,7 +196,7 @@ async fn make(
             let _progress = ui.progress("asking the cluster and the registries …");
             Box::pin(gather::gather(context, ui, profile, request)).await?
         };
-        let plan = match plan::refresh(&gathered.snapshot, profile, wish) {
+        let plan = match plan(&gathered.snapshot) {
             Ok(plan) => plan,
             Err(WishError::NoRelease) => {
                 for note in &gathered.notes {
@@ -179,7 +207,7 @@ async fn make(
             Err(error) => return Err(Error::Wish(error)),
         };
         if !patience.lasts(&plan) {
-            return Ok(Some(plan));
+            return Ok(Some((plan, gathered.snapshot)));
         }
         if patience.is_long() && !std::mem::replace(&mut told, true) {
             for refusal in &plan.refusals {
@@ -194,7 +222,7 @@ async fn make(
 }
 
 /// How a plan ends that is not carried out.
-fn end(plan: &Plan) -> Exit {
+pub(super) fn end(plan: &Plan) -> Exit {
     if !plan.refusals.is_empty() {
         Exit::Guarded
     } else if plan.is_incomplete() {
@@ -204,7 +232,7 @@ fn end(plan: &Plan) -> Exit {
     }
 }
 
-fn show(ui: &Ui, plan: &Plan, done: &[Step], format: PlanFormat) -> Result<(), Error> {
+pub(super) fn show(ui: &Ui, plan: &Plan, done: &[Step], format: PlanFormat) -> Result<(), Error> {
     let mut whole = plan.clone();
     whole.steps.splice(0..0, done.iter().cloned());
     let text = match format {

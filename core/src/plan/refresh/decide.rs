@@ -65,13 +65,6 @@ impl<'facts> Facts<'facts> {
         }
     }
 
-    pub(super) fn known(&self, image: &ImageReport) -> Option<&'facts ProfileImage> {
-        self.profile
-            .images
-            .iter()
-            .find(|known| self.is_ours && known.name == image.name)
-    }
-
     /// The decision, its reason, and what is to be recorded once it is carried out.
     fn decide(
         &self,
@@ -170,6 +163,13 @@ impl<'facts> Facts<'facts> {
                 None => "the stored manifest names a digest".to_owned(),
             };
             return says(Decision::Pinned, reason);
+        }
+        let mut users = image
+            .references
+            .iter()
+            .map(|reference| &reference.workload.workload);
+        if users.any(|id| self.is_held_live(id, image)) {
+            return says(Decision::Pinned, "pin holds it on its workload".to_owned());
         }
         let opt_out = self
             .profile
