@@ -169,16 +169,17 @@ impl Error {
         match self {
             // A reader that closed the pipe has what it wanted.
             Self::Output(source) if source.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
-            Self::Runtime(_) | Self::Profile(_) | Self::Encode { .. } | Self::Output(_) => {
-                Exit::Failed
-            }
+            Self::Runtime(_)
+            | Self::Profile(_)
+            | Self::Encode { .. }
+            | Self::Output(_)
+            | Self::Package(_)
+            | Self::Wish(WishError::NoRelease | WishError::Unreadable(_)) => Exit::Failed,
             Self::Usage { .. } | Self::NoRepository { .. } | Self::SeveralReleases { .. } => {
                 Exit::Usage
             }
-            Self::Wish(WishError::NoRelease | WishError::Unreadable(_)) => Exit::Failed,
             Self::Wish(WishError::NoImage { .. } | WishError::NoWorkload { .. }) => Exit::Usage,
             Self::Apply(error) => error.exit(),
-            Self::Package(_) => Exit::Failed,
             Self::Context(error) if error.is_usage() => Exit::Usage,
             Self::Context(_)
             | Self::Helm(_)

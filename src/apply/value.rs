@@ -49,6 +49,7 @@ impl Application<'_> {
         };
         let state = match &outcome {
             Ok(()) => ChangeState::Done,
+            Err(_) if self.is_as_before(wanted).await => ChangeState::Undone,
             Err(_) => ChangeState::Failed,
         };
         for rollout in &wanted.rollouts {
@@ -74,6 +75,17 @@ impl Application<'_> {
                 reason,
             }),
         }
+    }
+
+    /// True if Helm went back to what was there before.
+    async fn is_as_before(&self, wanted: &ValueChange) -> bool {
+        for rollout in &wanted.rollouts {
+            match self.hold(&rollout.workload).await {
+                Ok(held) if check(&held, rollout).is_ok() => {}
+                Ok(_) | Err(_) => return false,
+            }
+        }
+        true
     }
 
     /// Nobody may have made another revision meanwhile: its values are not in the plan.

@@ -67,7 +67,7 @@ pub fn pin(snapshot: &Snapshot, profile: &Profile, wish: &PinWish) -> Result<Pin
         .filter(|image| wish.images.contains(&image.name))
         .map(|image| facts.judge(image))
         .collect();
-    let mut warnings = facts.warnings(&judged);
+    let mut warnings = warnings(&judged);
     let steps = facts.steps(&judged, &mut warnings);
     let values = judged
         .iter()
@@ -94,35 +94,6 @@ pub fn pin(snapshot: &Snapshot, profile: &Profile, wish: &PinWish) -> Result<Pin
 }
 
 impl Facts<'_> {
-    fn warnings(&self, judged: &[Judged<'_>]) -> Vec<String> {
-        let mut warnings = Vec::new();
-        for image in judged {
-            match image.plan.decision {
-                Decision::Pin if image.is_of_one_platform => warnings.push(format!(
-                    "{}: what runs is known by the digest of one platform, so that nodes of another one cannot run it",
-                    image.plan.name
-                )),
-                Decision::Unpin => warnings.push(format!(
-                    "{}: its pods start anew, with what its tag points to then",
-                    image.plan.name
-                )),
-                _ => {}
-            }
-        }
-        warnings
-    }
-
-    /// The workloads that roll out and run an image.
-    fn users<'report>(&self, image: &'report ImageReport) -> Vec<&'report WorkloadId> {
-        let users: BTreeSet<&WorkloadId> = image
-            .references
-            .iter()
-            .map(|reference| &reference.workload.workload)
-            .filter(|id| id.kind.rolls_out())
-            .collect();
-        users.into_iter().collect()
-    }
-
     /// The workloads that a judgement changes, the main one first.
     fn touched<'judged>(&self, judged: &'judged [Judged<'_>]) -> Vec<&'judged WorkloadId> {
         let main = self.ground.main.map(|main| &main.workload.id);
@@ -135,6 +106,36 @@ impl Facts<'_> {
         touched.sort_by_key(|id| Some(*id) != main);
         touched
     }
+}
+
+/// What should be known before a plan is approved.
+fn warnings(judged: &[Judged<'_>]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for image in judged {
+        match image.plan.decision {
+                Decision::Pin if image.is_of_one_platform => warnings.push(format!(
+                    "{}: what runs is known by the digest of one platform, so that nodes of another one cannot run it",
+                    image.plan.name
+                )),
+                Decision::Unpin => warnings.push(format!(
+                    "{}: its pods start anew, with what its tag points to then",
+                    image.plan.name
+                )),
+                _ => {}
+            }
+    }
+    warnings
+}
+
+/// The workloads that roll out and run an image.
+fn users(image: &ImageReport) -> Vec<&WorkloadId> {
+    let users: BTreeSet<&WorkloadId> = image
+        .references
+        .iter()
+        .map(|reference| &reference.workload.workload)
+        .filter(|id| id.kind.rolls_out())
+        .collect();
+    users.into_iter().collect()
 }
 
 #[cfg(test)]

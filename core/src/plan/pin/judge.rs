@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Facts;
+use super::{Facts, users};
 use crate::change::ContainerChange;
 use crate::image::{Digest, ImageRef};
 use crate::plan::guards::{cron_job, refusal};
@@ -94,13 +94,12 @@ impl<'facts> Facts<'facts> {
             if let Some(reason) = self.would_be_moved(known, image) {
                 return refuse(judged, Guard::RefreshActive, reason);
             }
-            if self.users(image).is_empty() {
+            if users(image).is_empty() {
                 let reason =
                     "the chart has no value that pins it, and what runs it is made anew each time";
                 return refuse(judged, Guard::NotPinnable, reason.to_owned());
             }
-            if self
-                .users(image)
+            if users(image)
                 .iter()
                 .all(|id| self.ground.is_held_live(id, image))
             {
@@ -163,8 +162,7 @@ impl<'facts> Facts<'facts> {
             judged.changes = self.let_go(image);
             return (Decision::Unpin, reason);
         }
-        if self
-            .users(image)
+        if users(image)
             .iter()
             .any(|id| self.ground.mark(id, image).is_some())
         {
@@ -205,7 +203,7 @@ impl<'facts> Facts<'facts> {
         base: impl Fn(&ContainerId) -> Option<&'facts ImageRef>,
     ) -> BTreeMap<WorkloadId, Vec<ContainerChange>> {
         let mut changes: BTreeMap<WorkloadId, Vec<ContainerChange>> = BTreeMap::new();
-        for used in self.containers(image) {
+        for used in containers(image) {
             let change = if image.source == TagSource::Env {
                 self.carried(image, used, Some(wanted))
             } else {
@@ -233,7 +231,7 @@ impl<'facts> Facts<'facts> {
     /// The way from what is held to what the tag points to now.
     fn let_go(&self, image: &ImageReport) -> BTreeMap<WorkloadId, Vec<ContainerChange>> {
         let mut changes: BTreeMap<WorkloadId, Vec<ContainerChange>> = BTreeMap::new();
-        for used in self.containers(image) {
+        for used in containers(image) {
             let running = image
                 .digest
                 .running
@@ -302,15 +300,6 @@ impl<'facts> Facts<'facts> {
         }
     }
 
-    fn containers<'image>(&self, image: &'image ImageReport) -> Vec<&'image ContainerId> {
-        image
-            .references
-            .iter()
-            .map(|reference| &reference.workload)
-            .filter(|used| used.workload.kind.rolls_out())
-            .collect()
-    }
-
     /// The reference that the stored manifest has.
     pub(super) fn rendered(&self, used: &ContainerId) -> Option<&'facts ImageRef> {
         let stored = self
@@ -350,4 +339,14 @@ fn running(image: &ImageReport) -> Vec<Digest> {
         .map(|running| &running.digest)
         .collect();
     running.into_iter().cloned().collect()
+}
+
+/// The containers of workloads that roll out that run an image.
+fn containers(image: &ImageReport) -> Vec<&ContainerId> {
+    image
+        .references
+        .iter()
+        .map(|reference| &reference.workload)
+        .filter(|used| used.workload.kind.rolls_out())
+        .collect()
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Facts;
 use super::judge::Judged;
+use super::{Facts, users};
 use crate::ownership::KEEL_POLICY;
 use crate::plan::{Act, ObjectRef, Record, Step, StepState};
 use crate::report::ImageFlag;
@@ -38,7 +38,7 @@ impl Facts<'_> {
         let holds_another = self.ground.report.images.iter().any(|image| {
             image.flags.contains(&ImageFlag::Pinned)
                 && !is_let_go(&image.name)
-                && self.users(image).contains(&id)
+                && users(image).contains(&id)
         });
         if holds_another {
             return None;

@@ -6,7 +6,9 @@ use super::{Facts, WishedAction};
 use crate::image::Digest;
 use crate::plan::{Decision, ImagePlan};
 use crate::profile::ProfileImage;
-use crate::report::{DigestKind, ImageFlag, ImageReport, ImageState, RunningDigest, TagSource};
+use crate::report::{
+    DigestKind, ImageFlag, ImageReport, ImageState, Reference, RunningDigest, TagSource,
+};
 use crate::workload::WorkloadId;
 
 /// An image with what was decided about it.
@@ -164,11 +166,9 @@ impl<'facts> Facts<'facts> {
             };
             return says(Decision::Pinned, reason);
         }
-        let mut users = image
-            .references
-            .iter()
-            .map(|reference| &reference.workload.workload);
-        if users.any(|id| self.is_held_live(id, image)) {
+        let is_held =
+            |reference: &Reference| self.is_held_live(&reference.workload.workload, image);
+        if image.references.iter().any(is_held) {
             return says(Decision::Pinned, "pin holds it on its workload".to_owned());
         }
         let opt_out = self
