@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tracebloc_bed::chart::Chart;
@@ -496,4 +497,56 @@ fn a_chart_without_such_a_value_is_held_on_its_workload_and_keel_is_told() {
 fn running_of(tenant: &Tenant<'_>, deployment: &str) -> String {
     let container = object(tenant, "deployment", deployment)["spec"]["template"]["spec"]["containers"][0]["name"].clone();
     format!("@{}", running(tenant, container.as_str().unwrap())[0])
+}
+
+#[test]
+fn a_signal_is_handed_on_and_helm_ends_in_good_order() {
+    let tenant = installed("pin-signal", "1.9.28");
+    let quota = json!({
+        "apiVersion": "v1", "kind": "ResourceQuota",
+        "metadata": {"name": "none", "namespace": tenant.namespace()}, "spec": {"hard": {"pods": "0"}},
+    });
+    let cluster = tenant.bed().cluster();
+    let made = cluster.kubectl_with_input(&["create", "-f", "-"], &quota.to_string());
+    made.unwrap().success().unwrap();
+    let child = crate::support::command(
+        &tenant,
+        &[
+            "pin",
+            "--image",
+            "jobs-manager",
+            "--yes",
+            "--context",
+            "bed",
+            "--timeout",
+            "20s",
+            "-n",
+            tenant.namespace(),
+        ],
+    )
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let began = Instant::now();
+    let pinned = || images(&tenant, "pin-signal-jobs-manager")[0].contains('@');
+    while !pinned() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it never began");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let id = child.id().to_string();
+    Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    let arguments = ["--namespace", tenant.namespace(), "--output", "json"];
+    let status = [&["status", "pin-signal"][..], &arguments].concat();
+    let status = cluster
+        .helm(Helm::Four, &status)
+        .unwrap()
+        .success()
+        .unwrap();
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let status = status["info"]["status"].as_str().unwrap();
+    assert!(!status.starts_with("pending"), "{status}: {told}");
 }
