@@ -9,17 +9,20 @@ mod record;
 mod rights;
 mod rollout;
 mod settle;
+mod value;
 
 use std::time::Duration;
 
 use tracebloc_core::plan::{Act, Plan, StepState};
 use tracebloc_core::profile::Profile;
+use tracebloc_core::release::Values;
 use tracebloc_core::workload::WorkloadId;
 
 use crate::approve::Approved;
 use crate::cluster::{Cluster, Held, Lease};
 use crate::context::{Context, now};
 use crate::gather::Request;
+use crate::helm::Helm;
 use crate::interrupt::Interrupt;
 use crate::ui::Ui;
 
@@ -51,6 +54,17 @@ pub(crate) struct Means<'a> {
     pub(crate) request: &'a Request,
     pub(crate) pace: Pace,
     pub(crate) interrupt: &'a Interrupt,
+    /// What it takes to upgrade the release, where the plan does so.
+    pub(crate) helm: Option<&'a HelmMeans>,
+}
+
+/// What it takes to upgrade a release.
+pub(crate) struct HelmMeans {
+    pub(crate) helm: Helm,
+    /// The package of the deployed chart version, held against its repository's index.
+    pub(crate) package: Vec<u8>,
+    /// The release's values, which nothing that Helm says may repeat.
+    pub(crate) conceals: Values,
 }
 
 /// A plan in the course of being carried out.
@@ -175,7 +189,8 @@ impl<'a> Application<'a> {
                     | Act::SetEnvironment(rollout)
                     | Act::Finish(rollout) => self.roll_out(&step.object, rollout).await,
                     Act::Suspend(suspension) => self.suspend(&suspension.workload).await,
-                    Act::Record(record) => self.record(record).await,
+                    Act::Record(record) | Act::Annotate(record) => self.record(record).await,
+                    Act::SetValue(change) => self.set_values(change).await,
                 }
             }
             .await;

@@ -3,6 +3,7 @@
 mod error;
 mod memory;
 mod oci;
+mod package;
 mod repositories;
 
 use jiff::Timestamp;

@@ -7,6 +7,7 @@ mod connection;
 mod explain;
 mod history;
 mod outdated;
+mod pin;
 mod refresh;
 mod schema;
 mod source;
@@ -25,6 +26,7 @@ pub(crate) use connection::{ConnectionArgs, Token};
 pub(crate) use explain::{ExplainArgs, ExplainFormat};
 pub(crate) use history::HistoryArgs;
 pub(crate) use outdated::{Only, OutdatedArgs, ReleaseSelector};
+pub(crate) use pin::{HoldArgs, PinArgs, UnpinArgs};
 pub(crate) use refresh::{PlanFormat, RefreshArgs};
 pub(crate) use schema::{SchemaArgs, SchemaKind};
 pub(crate) use source::{RegistryArgs, SourceArgs};
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Status(Box<StatusArgs>),
     History(HistoryArgs),
     Refresh(Box<RefreshArgs>),
+    Pin(Box<PinArgs>),
+    Unpin(Box<UnpinArgs>),
     Cache(CacheArgs),
     Explain(ExplainArgs),
     Schema(SchemaArgs),

@@ -4,6 +4,7 @@ mod cache;
 mod explain;
 mod history;
 mod outdated;
+mod pin;
 mod reading;
 mod refresh;
 mod schema;
@@ -56,6 +57,14 @@ pub(crate) async fn run(
         Command::Refresh(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;
             refresh::run(context, ui, interrupt, *args).await
+        }
+        Command::Pin(args) => {
+            let context = Context::resolve(invocation, connection, ui).await?;
+            pin::pin(context, ui, interrupt, *args).await
+        }
+        Command::Unpin(args) => {
+            let context = Context::resolve(invocation, connection, ui).await?;
+            pin::unpin(context, ui, interrupt, *args).await
         }
         // These ask no cluster, and need no kubeconfig.
         Command::Cache(args) => cache::run(ui, &args),

@@ -73,6 +73,8 @@ pub(crate) struct Context {
     pub(crate) pulls: RegistryConfiguration,
     /// The chart repositories of the user, or why they are not known.
     repositories: Result<Repositories, RepositoriesError>,
+    /// Where a Helm may be, the surest place first; a word without a separator is looked for on the PATH.
+    pub(crate) helm: Vec<PathBuf>,
     /// Where copies of chart indexes are kept; `None` where there is no such place.
     pub(crate) cache: Option<PathBuf>,
     /// The time of the call.
@@ -192,6 +194,7 @@ impl Context {
                 Some(path) => Repositories::read(&path),
                 None => Ok(Repositories::default()),
             },
+            helm: environment.helm(invocation),
             cache,
             now,
             time_limit: request_timeout.map(|limit| TIME_LIMIT.max(limit + SLACK)),

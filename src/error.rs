@@ -7,8 +7,10 @@ use tracebloc_core::name::Namespace;
 use tracebloc_core::plan::WishError;
 
 use crate::apply::ApplyError;
+use crate::charts::ChartsError;
 use crate::cluster::ClusterError;
 use crate::context::ContextError;
+use crate::helm::HelmError;
 use crate::http::{HttpError, RootsError};
 
 /// How a run ended (DESIGN §3). Only these codes are ever used.
@@ -145,6 +147,12 @@ pub(crate) enum Error {
     /// A plan ended before its end.
     #[error(transparent)]
     Apply(ApplyError),
+    /// The user's Helm could not be made to work.
+    #[error(transparent)]
+    Helm(HelmError),
+    /// The package of a chart could not be had.
+    #[error("the package of the deployed chart version could not be had")]
+    Package(#[source] ChartsError),
     /// A namespace that was named does not exist.
     #[error("no namespace `{namespace}` in {server}")]
     NoNamespace {
@@ -161,17 +169,20 @@ impl Error {
         match self {
             // A reader that closed the pipe has what it wanted.
             Self::Output(source) if source.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
-            Self::Runtime(_) | Self::Profile(_) | Self::Encode { .. } | Self::Output(_) => {
-                Exit::Failed
-            }
+            Self::Runtime(_)
+            | Self::Profile(_)
+            | Self::Encode { .. }
+            | Self::Output(_)
+            | Self::Package(_)
+            | Self::Wish(WishError::NoRelease | WishError::Unreadable(_)) => Exit::Failed,
             Self::Usage { .. } | Self::NoRepository { .. } | Self::SeveralReleases { .. } => {
                 Exit::Usage
             }
-            Self::Wish(WishError::NoRelease | WishError::Unreadable(_)) => Exit::Failed,
             Self::Wish(WishError::NoImage { .. } | WishError::NoWorkload { .. }) => Exit::Usage,
             Self::Apply(error) => error.exit(),
             Self::Context(error) if error.is_usage() => Exit::Usage,
             Self::Context(_)
+            | Self::Helm(_)
             | Self::Http(_)
             | Self::Roots(_)
             | Self::NoCache
@@ -228,6 +239,10 @@ impl Error {
                 vec![format!("there are: {}", known.join(", "))]
             }
             Self::Apply(error) => error.hints(),
+            Self::Helm(error) => error.hints(),
+            Self::Package(_) => {
+                vec!["--print-values prints the values, for your own `helm upgrade`".to_owned()]
+            }
             Self::NoNamespace { .. } => {
                 vec!["list the namespaces with `kubectl get namespaces`".to_owned()]
             }

@@ -6,6 +6,7 @@ mod automation;
 mod charts;
 mod history;
 mod needs;
+mod package;
 mod published;
 mod pull_secrets;
 mod scope;
@@ -36,6 +37,7 @@ use crate::http::{ExtraRoots, HttpClient};
 use crate::registry::{Registry, RegistryOptions};
 use crate::ui::Ui;
 
+pub(crate) use package::package;
 use scope::Found;
 pub(crate) use scope::Scope;
 

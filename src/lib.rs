@@ -13,6 +13,7 @@ mod commands;
 mod context;
 mod error;
 mod gather;
+mod helm;
 mod http;
 mod interrupt;
 mod process;

@@ -29,6 +29,7 @@ mod section;
 pub(crate) mod status;
 mod text;
 mod tree;
+pub(crate) mod values;
 
 use std::fmt::Write as _;
 

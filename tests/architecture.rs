@@ -207,8 +207,8 @@ fn the_core_does_no_input_and_output() {
 /// Credential helpers of registries, which only the user's own configuration names.
 const HELPERS: &str = "src/registry/credentials/helper.rs";
 
-/// The files that start a process: those, and the credential plugins that the user's kubeconfig names.
-const STARTERS: [&str; 2] = [HELPERS, "src/context/exec.rs"];
+/// The files that start a process: those, the credential plugins that the user's kubeconfig names, and the user's Helm.
+const STARTERS: [&str; 3] = [HELPERS, "src/context/exec.rs", "src/helm.rs"];
 
 #[test]
 fn surroundings_are_read_and_processes_started_in_one_place() {

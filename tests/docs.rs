@@ -12,9 +12,10 @@ use tracebloc_core::report::{ExplanationList, HistoryReport, OutdatedReport, Sta
 use crate::support::{PLUGIN, installed, outdated, parse, run, status};
 
 /// The pages that people read first.
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 6] = [
     "README.md",
     "docs/outdated.md",
+    "docs/pin.md",
     "docs/status.md",
     "docs/refresh.md",
     "docs/history.md",
@@ -57,6 +58,8 @@ fn the_reference_is_the_help() {
         &["outdated"],
         &["status"],
         &["history"],
+        &["pin"],
+        &["unpin"],
         &["cache"],
         &["cache", "clear"],
         &["explain"],

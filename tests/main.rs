@@ -32,6 +32,7 @@ mod outdated_revisions;
 mod outdated_rights;
 mod outdated_scope;
 mod outdated_values;
+mod pin;
 mod refresh;
 mod refresh_faults;
 mod refresh_requests;

@@ -14,6 +14,9 @@ pub struct Marks {
     pub instance: Option<String>,
     /// The managers of its fields.
     pub managers: BTreeSet<String>,
+    /// By container of the pod template: who owns its image.
+    #[serde(default)]
+    pub image_owners: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// The tool that looks after a release from outside the cluster's own Helm.
@@ -65,12 +68,28 @@ const MANAGERS: &[(&str, &str)] = &[
     ("Pulumi", "pulumi"),
 ];
 
+/// What the keys begin with by which Keel is told what to do with a workload.
+const KEEL: &str = "keel.sh/";
+
+/// The annotation that tells Keel by which policy it moves the images of a workload.
+pub const KEEL_POLICY: &str = "keel.sh/policy";
+
 /// True if a label or an annotation of that key is a mark to keep.
 pub fn is_mark(key: &str) -> bool {
-    NOTES.iter().any(|note| note.key == key)
+    NOTES.iter().any(|note| note.key == key) || key.starts_with(KEEL)
 }
 
 impl Marks {
+    /// True if Keel was told what to do with the workload.
+    pub fn has_keel(&self) -> bool {
+        self.notes.keys().any(|key| key.starts_with(KEEL))
+    }
+
+    /// The policy that Keel goes by.
+    pub fn keel_policy(&self) -> Option<&str> {
+        self.notes.get(KEEL_POLICY).map(String::as_str)
+    }
+
     /// The tool that the marks speak of.
     pub fn owner(&self) -> Option<ManagedBy> {
         let noted = NOTES.iter().find_map(|note| {
@@ -114,6 +133,7 @@ mod tests {
                 .collect(),
             instance: Some("edge".into()),
             managers: managers.iter().map(|name| (*name).to_owned()).collect(),
+            ..Marks::default()
         };
         marks.owner().map(|owner| (owner.tool, owner.name))
     }

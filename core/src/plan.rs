@@ -1,18 +1,24 @@
 //! Plans: the unit of change (DESIGN §1.2). A plan is made from a snapshot and a wish, without I/O; what `--dry-run` prints is what a real run does.
 
+mod ground;
 mod guard;
+mod guards;
 mod image;
+mod pin;
 mod refresh;
 mod step;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use ground::WishError;
 pub use guard::{Guard, Refusal};
 pub use image::{Decision, ImagePlan};
-pub use refresh::{Pace, RefreshWish, WishError, WishedAction, refresh};
+pub use pin::{PinWish, Pinning, pin};
+pub use refresh::{Pace, RefreshWish, WishedAction, refresh};
 pub use step::{
     Act, AttemptCounter, ObjectRef, OnFailure, Record, Rollout, Step, StepState, Suspension,
+    ValueChange,
 };
 
 use crate::name::ReleaseId;

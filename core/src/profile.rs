@@ -106,6 +106,9 @@ pub struct ProfileImage {
     /// The value that pins it to a digest.
     #[serde(default)]
     pub digest_value: Option<String>,
+    /// Further values that have to be set with it, so that every container that runs the image is pinned.
+    #[serde(default)]
+    pub further_digests: Vec<FurtherDigest>,
     /// The annotation on the main workload that records the digest last refreshed to.
     #[serde(default)]
     pub record: Option<String>,
@@ -114,7 +117,33 @@ pub struct ProfileImage {
     pub recorded_since: Option<Version>,
 }
 
+/// A value beside [`ProfileImage::digest_value`] that pins some of an image's containers.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FurtherDigest {
+    /// The value.
+    pub value: String,
+    /// The first chart version in which it falls back to the image's own.
+    pub before: Version,
+}
+
 impl ProfileImage {
+    /// The values that pin it in a chart version, its own first; none where the version has none.
+    pub fn digest_values(&self, release: &Release) -> Vec<&str> {
+        let has = |path: &&str| release.values.text(path).is_some();
+        let version = release.chart.version.as_ref();
+        let is_apart =
+            |further: &&FurtherDigest| version.is_none_or(|version| *version < further.before);
+        let Some(own) = self.digest_value.as_deref().filter(has) else {
+            return Vec::new();
+        };
+        let further = self.further_digests.iter().filter(is_apart);
+        [own]
+            .into_iter()
+            .chain(further.map(|further| further.value.as_str()).filter(has))
+            .collect()
+    }
+
     /// True where a chart version's own refresh keeps a record of the image, so that one means something and its absence a first observation.
     pub fn is_recorded(&self, version: Option<&Version>) -> bool {
         let by_refresh = |since: &Version| version.is_some_and(|version| version >= since);

@@ -4,6 +4,7 @@ use tracebloc_core::workload::WorkloadId;
 
 use crate::cluster::{ClusterError, LeaseError, MissingPart};
 use crate::error::Exit;
+use crate::helm::HelmError;
 
 /// Why a plan ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,28 @@ pub(crate) enum ApplyError {
     /// A rollout did not come to what it is for.
     #[error("{}: {}", .0.id, .0.reason)]
     Failed(Box<Failure>),
+    /// Somebody made another revision of the release.
+    #[error("{release} is at revision {revision} now, or a Helm operation is under way")]
+    OtherRevision {
+        /// The release.
+        release: String,
+        /// Its newest revision.
+        revision: u32,
+    },
+    /// The plan takes a Helm, and none was looked for.
+    #[error("the plan upgrades the release, and there is no helm to do it")]
+    NoHelm,
+    /// Helm could not be made to begin.
+    #[error("nothing was begun")]
+    Helm(#[source] HelmError),
+    /// The upgrade did not come to what it is for.
+    #[error("{release}: {reason}")]
+    Upgrade {
+        /// The release.
+        release: String,
+        /// Why.
+        reason: String,
+    },
     /// Somebody asked to stop.
     #[error("stopped before its end")]
     Interrupted,
@@ -74,7 +97,7 @@ pub(crate) enum Aftermath {
 impl ApplyError {
     /// True if the step was carried out and came to nothing, rather than not at all.
     pub(crate) fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed(_))
+        matches!(self, Self::Failed(_) | Self::Upgrade { .. })
     }
 
     /// How the program ends with it.
@@ -82,9 +105,11 @@ impl ApplyError {
         match self {
             Self::OtherCluster { .. }
             | Self::Changed { .. }
+            | Self::OtherRevision { .. }
             | Self::Lease(LeaseError::Held { .. } | LeaseError::Lost { .. }) => Exit::Guarded,
             Self::NotAllowed { .. } => Exit::Refused,
-            Self::Failed(_) => Exit::Failed,
+            Self::Failed(_) | Self::Upgrade { .. } => Exit::Failed,
+            Self::NoHelm | Self::Helm(_) => Exit::Workstation,
             Self::Interrupted => Exit::Interrupted,
             Self::Cluster { source, .. } | Self::Lease(LeaseError::Cluster(source)) => match source
             {
@@ -120,7 +145,12 @@ impl ApplyError {
                 "ask the cluster's administrator for them; --print-rbac prints all rights that the command needs"
                     .to_owned(),
             ],
-            Self::Changed { .. } | Self::OtherCluster { .. } => {
+            Self::Upgrade { .. } => vec![
+                "Helm goes back to the revision before by itself; see what became of it with `helm history`".to_owned(),
+            ],
+            Self::Helm(error) => error.hints(),
+            Self::NoHelm => Vec::new(),
+            Self::Changed { .. } | Self::OtherCluster { .. } | Self::OtherRevision { .. } => {
                 vec!["nothing more was done; look at the plan again with --dry-run".to_owned()]
             }
             Self::Lease(LeaseError::Held { .. }) => {

@@ -34,13 +34,20 @@ impl Application<'_> {
             .collect();
         let images = images.join(", ");
         let because = change.reason.as_deref().unwrap_or("no reason given");
-        let (reason, note) = match change.state {
-            ChangeState::Done => ("Refreshed", format!("{} brought it to {images}", change.by)),
-            ChangeState::Failed => ("RefreshFailed", format!("{images} failed: {because}")),
-            ChangeState::Undone => (
+        let (done, failed, undone, did) = match change.command.as_str() {
+            "pin" => ("Pinned", "PinFailed", "PinUndone", "holds it at"),
+            "unpin" => ("Unpinned", "UnpinFailed", "UnpinUndone", "let go of it:"),
+            _ => (
+                "Refreshed",
+                "RefreshFailed",
                 "RefreshUndone",
-                format!("{images} failed and was undone: {because}"),
+                "brought it to",
             ),
+        };
+        let (reason, note) = match change.state {
+            ChangeState::Done => (done, format!("{} {did} {images}", change.by)),
+            ChangeState::Failed => (failed, format!("{images} failed: {because}")),
+            ChangeState::Undone => (undone, format!("{images} failed and was undone: {because}")),
             ChangeState::Acting | ChangeState::Undoing => return,
         };
         let event = Event {

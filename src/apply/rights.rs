@@ -37,13 +37,15 @@ pub(super) async fn check(cluster: &Cluster, plan: &Plan, ui: &Ui) -> Result<(),
 
 /// The objects that a plan changes, also where it fails.
 fn changed(plan: &Plan) -> BTreeSet<&WorkloadId> {
-    let of_steps = plan.steps.iter().map(|step| match &step.act {
+    let of_steps = plan.steps.iter().filter_map(|step| match &step.act {
         Act::Restart(rollout)
         | Act::SetImage(rollout)
         | Act::SetEnvironment(rollout)
-        | Act::Finish(rollout) => &rollout.workload,
-        Act::Suspend(suspension) => &suspension.workload,
-        Act::Record(record) => &record.workload,
+        | Act::Finish(rollout) => Some(&rollout.workload),
+        Act::Suspend(suspension) => Some(&suspension.workload),
+        Act::Record(record) | Act::Annotate(record) => Some(&record.workload),
+        // What an upgrade takes only Helm knows, which renders it.
+        Act::SetValue(_) => None,
     });
     let of_failure = plan.on_failure.counter.iter();
     of_steps

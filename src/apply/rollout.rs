@@ -318,7 +318,7 @@ fn present<'held>(held: &'held Held, one: &ContainerChange) -> Option<&'held str
 }
 
 /// True if a container has that reference, however it is written.
-fn has(held: &Held, one: &ContainerChange, wanted: &str) -> bool {
+pub(super) fn has(held: &Held, one: &ContainerChange, wanted: &str) -> bool {
     use tracebloc_core::image::ImageRef;
     let Some(present) = present(held, one) else {
         return false;

@@ -53,6 +53,15 @@ pub(crate) enum ChartsError {
     /// The user's entry names a client certificate or its key, and not the other.
     #[error("its entry needs both a certFile and a keyFile, and has only one of them")]
     HalfIdentity,
+    /// The index has no digest to hold a package against.
+    #[error("the index has no digest of the package")]
+    NoDigest,
+    /// A package is not what the index says.
+    #[error("the package that `{endpoint}` gave is not the one that the index has the digest of")]
+    OtherContent {
+        /// Who gave it.
+        endpoint: Endpoint,
+    },
     /// No answer.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -98,6 +107,8 @@ impl ChartsError {
                 Self::Index(IndexError::ChartAbsent { .. }) => GapReason::NotFound,
                 Self::File { .. } => GapReason::Failed,
                 Self::Url
+                | Self::NoDigest
+                | Self::OtherContent { .. }
                 | Self::NotModified { .. }
                 | Self::Pem { .. }
                 | Self::HalfIdentity

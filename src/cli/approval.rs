@@ -5,7 +5,7 @@ use clap::Args;
 use super::values::Limit;
 
 /// How a plan is shown, agreed to and carried out.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ApprovalArgs {
     /// Show the plan and change nothing
     #[arg(long)]

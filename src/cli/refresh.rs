@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use tracebloc_core::plan::{Pace, RefreshWish, WishedAction};
 
 use super::values::Limit;
-use super::{ApprovalArgs, RegistryArgs, ReleaseSelector};
+use super::{ApprovalArgs, HoldArgs, RegistryArgs, ReleaseSelector};
 
 /// Bring what runs to what is published: a tag that moved is pulled again, with a plan first and a way back
 ///
@@ -46,6 +46,9 @@ pub(crate) struct RefreshArgs {
     /// Go back from the last refresh to what ran before it, and have the chart's own refresh leave it
     #[arg(long, conflicts_with_all = ["all", "force", "action", "clear_flap"])]
     pub(crate) rollback: bool,
+    /// Once it is gone back, hold what was gone back to, as `pin` does
+    #[arg(long, requires = "rollback")]
+    pub(crate) pin: bool,
     /// Act although another tool, such as Argo CD, looks after the release
     #[arg(long)]
     pub(crate) override_managed: bool,
@@ -106,12 +109,33 @@ pub(crate) enum PlanFormat {
     Yaml,
 }
 
+impl PlanFormat {
+    /// True if it is for people.
+    pub(crate) fn is_screen(self) -> bool {
+        matches!(self, Self::Table | Self::Wide)
+    }
+}
+
 /// The same as the core counts time; what it has no number for is for ever.
 fn signed(limit: Limit) -> SignedDuration {
     SignedDuration::try_from(limit.0).unwrap_or(SignedDuration::MAX)
 }
 
 impl RefreshArgs {
+    /// With `--pin`: what is held afterwards.
+    pub(crate) fn hold(&self) -> Option<HoldArgs> {
+        self.pin.then(|| HoldArgs {
+            release: self.release.clone(),
+            image: self.image.clone(),
+            repo: None,
+            wait_settled: self.wait_settled,
+            wait_for_jobs: self.wait_for_jobs,
+            approval: self.approval.clone(),
+            registry: self.registry.clone(),
+            output: self.output,
+        })
+    }
+
     /// What is wanted.
     pub(crate) fn wish(&self) -> RefreshWish {
         RefreshWish {

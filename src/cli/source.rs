@@ -33,7 +33,7 @@ pub(crate) struct SourceArgs {
 }
 
 /// How registries are asked what is published.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RegistryArgs {
     /// Neither use nor keep copies of what repositories and registries answered before
     #[arg(long)]

@@ -1,10 +1,11 @@
 //! Workloads as they are: present images, the product's annotations, and how the rollout stands.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use tracebloc_core::cronjob::CronFacts;
+use tracebloc_core::edit::{Edit, Part};
 use tracebloc_core::name::Namespace;
 use tracebloc_core::ownership::{self, Marks};
 use tracebloc_core::workload::{
@@ -260,12 +261,22 @@ fn read(
         .managed_fields
         .iter()
         .any(ManagedField::is_autoscaler);
-    let edits = metadata
+    let edits: Vec<Edit> = metadata
         .managed_fields
         .iter()
         .filter_map(ManagedField::edit)
         .collect();
+    let mut image_owners: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for edit in &edits {
+        for part in &edit.parts {
+            if let Part::Image { container } = part {
+                let owners = image_owners.entry(container.clone()).or_default();
+                owners.insert(edit.manager.clone());
+            }
+        }
+    }
     let marks = Marks {
+        image_owners,
         notes: metadata
             .labels
             .iter()

@@ -8,7 +8,9 @@ use tracebloc_core::assess::Question;
 use tracebloc_core::plan::{self, Act, Guard, Plan, RefreshWish, Step, WishError};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::rights;
+use tracebloc_core::snapshot::Snapshot;
 
+use super::pin;
 use super::reading::{self, Subject};
 use crate::apply::{self, Means, Pace};
 use crate::approve;
@@ -43,13 +45,14 @@ pub(crate) async fn run(
         false,
         None,
     )?;
+    let hold = args.hold();
     let question = question(&profile, &wish);
     let request = Request {
         single: true,
         ..reading::of_images(scope, question, args.registry)?
     };
     let approval = args.approval;
-    let is_screen = matches!(args.output, PlanFormat::Table | PlanFormat::Wide);
+    let is_screen = args.output.is_screen();
     let mut patience = Patience {
         settled: args.wait_settled.map(|limit| limit.0),
         jobs: args.wait_for_jobs.map(|limit| limit.0),
@@ -58,8 +61,15 @@ pub(crate) async fn run(
     // A run that another one left unfinished comes first, and what is behind after it is a plan of its own.
     let mut done: Vec<Step> = Vec::new();
     loop {
-        let Some(plan) = make(&mut context, ui, &profile, &request, &wish, &mut patience).await?
-        else {
+        let planned = make(
+            &mut context,
+            ui,
+            &profile,
+            &request,
+            &mut patience,
+            |snapshot| plan::refresh(snapshot, &profile, &wish),
+        );
+        let Some((plan, _)) = planned.await? else {
             return Ok(Exit::Done);
         };
         let finishes = plan
@@ -69,7 +79,13 @@ pub(crate) async fn run(
         let says = |plan: &Plan| show(ui, plan, &done, args.output);
         if approval.dry_run || !plan.refusals.is_empty() || plan.steps.is_empty() {
             says(&plan)?;
-            return Ok(end(&plan));
+            return match hold {
+                // It was gone back before, and is only to be held yet.
+                Some(hold) if plan.is_empty() && !hold.image.is_empty() => {
+                    pin::hold(context, ui, interrupt, hold).await
+                }
+                Some(_) | None => Ok(end(&plan)),
+            };
         }
         if is_screen {
             says(&plan)?;
@@ -90,6 +106,7 @@ pub(crate) async fn run(
                 jobs: patience.jobs.unwrap_or_default(),
             },
             interrupt,
+            helm: None,
         };
         let applied = Box::pin(apply::apply(approved, &means)).await;
         if let Some(failure) = applied.failure {
@@ -106,6 +123,9 @@ pub(crate) async fn run(
             ui.answer(&render::plan::done(&applied.plan))?;
         } else {
             says(&applied.plan)?;
+        }
+        if let Some(hold) = hold {
+            return pin::hold(context, ui, interrupt, pin::of_plan(hold, &applied.plan)).await;
         }
         return Ok(if incomplete { Exit::Failed } else { Exit::Done });
     }
@@ -157,10 +177,10 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &RefreshArgs) -> Result
 }
 
 /// How long guards that time may lift are waited for.
-struct Patience {
-    settled: Option<Duration>,
-    jobs: Option<Duration>,
-    began: Instant,
+pub(super) struct Patience {
+    pub(super) settled: Option<Duration>,
+    pub(super) jobs: Option<Duration>,
+    pub(super) began: Instant,
 }
 
 impl Patience {
@@ -191,15 +211,15 @@ impl Patience {
     }
 }
 
-/// The plan, once no guard is worth waiting for; `None` where there is no release.
-async fn make(
+/// The plan with what it was made from, once no guard is worth waiting for; `None` where there is no release.
+pub(super) async fn make(
     context: &mut Context,
     ui: &Ui,
     profile: &Profile,
     request: &Request,
-    wish: &RefreshWish,
     patience: &mut Patience,
-) -> Result<Option<Plan>, Error> {
+    mut plan: impl FnMut(&Snapshot) -> Result<Plan, WishError>,
+) -> Result<Option<(Plan, Snapshot)>, Error> {
     let mut told = false;
     loop {
         context.renew(false).await?;
@@ -207,7 +227,7 @@ async fn make(
             let _progress = ui.progress("asking the cluster and the registries …");
             Box::pin(gather::gather(context, ui, profile, request)).await?
         };
-        let plan = match plan::refresh(&gathered.snapshot, profile, wish) {
+        let plan = match plan(&gathered.snapshot) {
             Ok(plan) => plan,
             Err(WishError::NoRelease) => {
                 for note in &gathered.notes {
@@ -218,7 +238,7 @@ async fn make(
             Err(error) => return Err(Error::Wish(error)),
         };
         if !patience.lasts(&plan) {
-            return Ok(Some(plan));
+            return Ok(Some((plan, gathered.snapshot)));
         }
         if patience.is_long() && !std::mem::replace(&mut told, true) {
             for refusal in &plan.refusals {
@@ -233,7 +253,7 @@ async fn make(
 }
 
 /// How a plan ends that is not carried out.
-fn end(plan: &Plan) -> Exit {
+pub(super) fn end(plan: &Plan) -> Exit {
     if !plan.refusals.is_empty() {
         Exit::Guarded
     } else if plan.is_incomplete() {
@@ -243,7 +263,7 @@ fn end(plan: &Plan) -> Exit {
     }
 }
 
-fn show(ui: &Ui, plan: &Plan, done: &[Step], format: PlanFormat) -> Result<(), Error> {
+pub(super) fn show(ui: &Ui, plan: &Plan, done: &[Step], format: PlanFormat) -> Result<(), Error> {
     let mut whole = plan.clone();
     whole.steps.splice(0..0, done.iter().cloned());
     let text = match format {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::{ContextError, Storage};
-use crate::cli::{ConnectionArgs, Token};
+use crate::cli::{ConnectionArgs, Invocation, Token};
 
 /// A copy of the environment.
 #[derive(Default)]
@@ -55,6 +55,18 @@ impl Environment {
             (None, None) => home()?.join(".config/helm"),
         };
         Some(directory.join("repositories.yaml"))
+    }
+
+    /// Where a Helm may be: the one that calls us as its plugin says how it was called, as its user typed it (FACTS 1.3); else whatever is on the PATH.
+    pub(crate) fn helm(&self, invocation: Invocation) -> Vec<PathBuf> {
+        let caller = match invocation {
+            Invocation::Helm => self.get("HELM_BIN"),
+            Invocation::Direct => None,
+        };
+        let mut places: Vec<PathBuf> = caller.into_iter().map(PathBuf::from).collect();
+        places.push("helm".into());
+        places.dedup();
+        places
     }
 
     /// Connection flags as Helm hands them on: it takes its own flags away and sets these variables, empty where unused (FACTS 1.3).
@@ -180,6 +192,17 @@ mod tests {
                 Some(PathBuf::from(expected))
             );
         }
+    }
+
+    #[test]
+    fn the_helm_that_calls_goes_before_the_one_on_the_path() {
+        let environment = Environment::from([("HELM_BIN", "./helm")]);
+        let places = |invocation| environment.helm(invocation);
+        assert_eq!(
+            places(Invocation::Helm),
+            [PathBuf::from("./helm"), "helm".into()]
+        );
+        assert_eq!(places(Invocation::Direct), [PathBuf::from("helm")]);
     }
 
     #[test]

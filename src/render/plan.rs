@@ -98,7 +98,7 @@ fn images(text: &mut String, plan: &Plan, look: &Look) {
             [first, rest @ ..] => format!("{} +{}", short(first), rest.len()),
         };
         let style = match image.decision {
-            Decision::Move => look.styles.warning,
+            Decision::Move | Decision::Pin | Decision::Unpin => look.styles.warning,
             Decision::Unknown => look.styles.danger,
             Decision::Current => look.styles.good,
             _ => look.styles.faint,
@@ -122,7 +122,10 @@ fn decision(decision: Decision) -> &'static str {
         Decision::Current => "nothing",
         Decision::Move => "move",
         Decision::Record => "record",
+        Decision::Pin => "pin",
+        Decision::Unpin => "unpin",
         Decision::Pinned => "pinned",
+        Decision::NotPinned => "not pinned",
         Decision::Held => "held",
         Decision::OptedOut => "opt-out",
         Decision::MovesWithChart => "chart",

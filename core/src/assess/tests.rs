@@ -183,7 +183,7 @@ pub(crate) fn with_values(version: &str, values: &Value) -> Snapshot {
 }
 
 /// A release with these defaults of the chart and values of the user.
-pub(super) fn with_defaults(version: &str, defaults: &Value, values: &Value) -> Snapshot {
+pub(crate) fn with_defaults(version: &str, defaults: &Value, values: &Value) -> Snapshot {
     let mut snapshot = healthy(version);
     let record = whole_release(version, 1, "deployed", defaults, values);
     snapshot.releases[0].record = Evidence::Known(record);

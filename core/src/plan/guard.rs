@@ -45,6 +45,18 @@ pub enum Guard {
     CacheStale,
     /// Nothing would pull the new content.
     RestartInVain,
+    /// Pods run different content, so that there is no one to hold.
+    Skewed,
+    /// What runs cannot be named by a digest that a registry serves.
+    NotPinnable,
+    /// The chart's own refresh would move it all the same.
+    RefreshActive,
+    /// Somebody else owns fields that Helm applies, and its upgrade would fail at them.
+    FieldsOwned,
+    /// The package of the chart version that is deployed cannot be had, or not be checked.
+    ChartUnavailable,
+    /// An earlier run did not end.
+    Unfinished,
 }
 
 impl Guard {
@@ -60,7 +72,13 @@ impl Guard {
             | Self::Unreadable
             | Self::PlatformMissing
             | Self::CacheStale
-            | Self::RestartInVain => false,
+            | Self::RestartInVain
+            | Self::Skewed
+            | Self::NotPinnable
+            | Self::RefreshActive
+            | Self::FieldsOwned
+            | Self::ChartUnavailable
+            | Self::Unfinished => false,
         }
     }
 
@@ -79,6 +97,12 @@ impl Guard {
             Self::PlatformMissing => "platform-missing",
             Self::CacheStale => "cache-stale",
             Self::RestartInVain => "restart-in-vain",
+            Self::Skewed => "skewed",
+            Self::NotPinnable => "not-pinnable",
+            Self::RefreshActive => "refresh-active",
+            Self::FieldsOwned => "fields-owned",
+            Self::ChartUnavailable => "chart-unavailable",
+            Self::Unfinished => "unfinished",
         }
     }
 }

@@ -43,8 +43,14 @@ pub enum Decision {
     Move,
     /// Only what runs is recorded; no pod is touched.
     Record,
+    /// It is held at what runs.
+    Pin,
+    /// It is let go, and follows its tag again.
+    Unpin,
     /// Nothing: a digest in the values holds it.
     Pinned,
+    /// Nothing: no pin holds it.
+    NotPinned,
     /// Nothing: the chart holds it behind its tag on purpose.
     Held,
     /// Nothing: the values tell the chart's own refresh to leave it.

@@ -10,26 +10,21 @@ mod pace;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 
-use super::{Decision, Plan, Refusal, Rollout, Step};
 use jiff::SignedDuration;
 
-use crate::advice::Advisor;
+use super::ground::{Ground, meant};
+use super::{Decision, Plan, Refusal, Rollout, Step, WishError};
 use crate::assess::{self, Question};
 use crate::change::{ANNOTATION, Change, ROLLBACK};
-use crate::finding::Finding;
-use crate::nearest::nearest;
-use crate::profile::{Kinship, Profile};
-use crate::release::Release;
-use crate::report::{API_VERSION, ImageReport, ReleaseReport};
-use crate::snapshot::{Evidence, Gap, ObservedRelease, Snapshot};
-use crate::workload::{LiveWorkload, WorkloadId};
+use crate::profile::Profile;
+use crate::report::{API_VERSION, ImageReport};
+use crate::snapshot::Snapshot;
+use crate::workload::WorkloadId;
 
 use decide::Judged;
 pub use pace::Pace;
-
-/// How many names a message about a wrong one offers.
-const SUGGESTIONS: usize = 3;
 
 /// What the user wants of `refresh`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,46 +64,10 @@ pub enum WishedAction {
     SetImage,
 }
 
-/// Why there is no plan.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WishError {
-    /// The snapshot holds no release.
-    #[error("there is no release to refresh")]
-    NoRelease,
-    /// The release's record could not be read, and with it nothing of what it consists of.
-    #[error("the record of the release could not be read: {}", .0.message)]
-    Unreadable(Gap),
-    /// `--image` names none of the release's.
-    #[error("the release has no image `{name}`")]
-    NoImage {
-        /// The name.
-        name: String,
-        /// What may have been meant; all of them where nothing is near.
-        known: Vec<String>,
-    },
-    /// `--workload` names none of the release's.
-    #[error("the release has no workload `{name}`")]
-    NoWorkload {
-        /// The name.
-        name: String,
-        /// What may have been meant; all of them where nothing is near.
-        known: Vec<String>,
-    },
-}
-
 /// What a plan is made from.
 struct Facts<'facts> {
-    snapshot: &'facts Snapshot,
-    profile: &'facts Profile,
+    ground: Ground<'facts>,
     wish: &'facts RefreshWish,
-    advisor: Advisor<'facts>,
-    observed: &'facts ObservedRelease,
-    release: &'facts Release,
-    /// The workload that carries the records, where there is one.
-    main: Option<&'facts LiveWorkload>,
-    report: &'facts ReleaseReport,
-    findings: &'facts [Finding],
-    is_ours: bool,
 }
 
 /// Plans a refresh of the one release of a snapshot.
@@ -117,29 +76,15 @@ pub fn refresh(
     profile: &Profile,
     wish: &RefreshWish,
 ) -> Result<Plan, WishError> {
-    let observed = snapshot.releases.first().ok_or(WishError::NoRelease)?;
-    let release = match observed.current() {
-        Evidence::Known(release) => release,
-        Evidence::Unknown(gap) => return Err(WishError::Unreadable(gap.clone())),
-    };
     let question = Question {
         digest: true,
         all_images: wish.all || !wish.images.is_empty(),
         ..Question::default()
     };
     let outdated = assess::outdated(snapshot, profile, &question);
-    let report = outdated.releases.first().ok_or(WishError::NoRelease)?;
     let facts = Facts {
-        snapshot,
-        profile,
+        ground: Ground::new(snapshot, profile, &outdated)?,
         wish,
-        advisor: Advisor::new(&snapshot.context),
-        observed,
-        release,
-        main: main_workload(snapshot, profile, release),
-        report,
-        findings: &outdated.findings,
-        is_ours: profile.kinship(release) == Kinship::Ours,
     };
     facts.check_names()?;
     let open = facts.open_changes();
@@ -170,12 +115,9 @@ pub fn refresh(
         kind: "Plan".to_owned(),
         command: if wish.rollback { ROLLBACK } else { "refresh" }.to_owned(),
         context: outdated.context.clone(),
-        release: observed.newest.id.clone(),
+        release: facts.observed.newest.id.clone(),
         images: judged.into_iter().map(|judged| judged.plan).collect(),
-        jobs: guards::chart_jobs(&facts)
-            .into_iter()
-            .map(|live| live.workload.id.clone())
-            .collect(),
+        jobs: super::guards::job_ids(&facts),
         on_failure: facts.on_failure(&steps),
         steps,
         refusals,
@@ -183,29 +125,18 @@ pub fn refresh(
     })
 }
 
-/// The live workload that carries the records of a release.
-fn main_workload<'facts>(
-    snapshot: &'facts Snapshot,
-    profile: &Profile,
-    release: &Release,
-) -> Option<&'facts LiveWorkload> {
-    snapshot.live.iter().find(|live| {
-        live.workload.id.namespace == release.head.id.namespace
-            && profile
-                .main_workload
-                .matches(&live.workload.id, &release.head.id.name)
-    })
+impl<'facts> Deref for Facts<'facts> {
+    type Target = Ground<'facts>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.ground
+    }
 }
 
 impl Facts<'_> {
     /// Names that are not the release's are a mistake, not an empty wish.
     fn check_names(&self) -> Result<(), WishError> {
-        let images: BTreeSet<&str> = self
-            .report
-            .images
-            .iter()
-            .map(|image| image.name.as_str())
-            .collect();
+        self.check_images(&self.wish.images)?;
         let workloads: BTreeSet<&str> = self
             .release
             .workloads
@@ -213,25 +144,6 @@ impl Facts<'_> {
             .filter(|workload| workload.id.kind.rolls_out())
             .map(|workload| workload.id.name.as_str())
             .collect();
-        let meant = |known: &BTreeSet<&str>, name: &str| {
-            let near = nearest(known.iter().copied(), name, SUGGESTIONS);
-            if near.is_empty() {
-                known.iter().map(|&known| known.to_owned()).collect()
-            } else {
-                near
-            }
-        };
-        if let Some(name) = self
-            .wish
-            .images
-            .iter()
-            .find(|name| !images.contains(name.as_str()))
-        {
-            return Err(WishError::NoImage {
-                name: name.clone(),
-                known: meant(&images, name),
-            });
-        }
         match self.wish.workloads.iter().find(|name| {
             !workloads
                 .iter()
@@ -249,33 +161,6 @@ impl Facts<'_> {
     fn is_selected(&self, id: &WorkloadId) -> bool {
         let wished = &self.wish.workloads;
         wished.is_empty() || wished.contains(&id.name) || wished.contains(&id.to_string())
-    }
-
-    fn live(&self, id: &WorkloadId) -> Option<&LiveWorkload> {
-        self.snapshot
-            .live
-            .iter()
-            .find(|live| live.workload.id == *id)
-    }
-
-    /// A number that an annotation of the main workload holds.
-    fn count(&self, key: &str) -> u32 {
-        self.main
-            .and_then(|main| main.records.get(key)?.trim().parse().ok())
-            .unwrap_or(0)
-    }
-
-    /// The workloads in the order in which they roll out: the main one first, as the chart's own job does it.
-    fn order(&self) -> Vec<&WorkloadId> {
-        let main = self.main.map(|main| &main.workload.id);
-        let mut order: Vec<&WorkloadId> = self
-            .release
-            .workloads
-            .iter()
-            .map(|workload| &workload.id)
-            .collect();
-        order.sort_by_key(|id| Some(*id) != main);
-        order
     }
 
     /// What other runs began and did not live to see the end of.

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, ContainerChange};
-use crate::name::Namespace;
+use crate::image::Digest;
+use crate::name::{ChartName, Namespace};
 use crate::workload::{WorkloadId, WorkloadKind};
 
 /// One step of a plan. It can be run again: what is done already is not done twice.
@@ -97,6 +98,10 @@ pub enum Act {
     Suspend(Suspension),
     /// Writes the annotations in which the chart's own refresh keeps its records.
     Record(Record),
+    /// Writes annotations that tell another tool what to leave.
+    Annotate(Record),
+    /// Sets values of the release by a Helm upgrade that changes nothing else, and waits until the pods run with them.
+    SetValue(ValueChange),
 }
 
 impl Act {
@@ -107,7 +112,7 @@ impl Act {
             | Self::SetImage(rollout)
             | Self::SetEnvironment(rollout)
             | Self::Finish(rollout) => Some(rollout),
-            Self::Record(_) | Self::Suspend(_) => None,
+            Self::Record(_) | Self::Annotate(_) | Self::SetValue(_) | Self::Suspend(_) => None,
         }
     }
 
@@ -120,6 +125,8 @@ impl Act {
             Self::Finish(_) => "finish",
             Self::Suspend(_) => "suspend",
             Self::Record(_) => "record",
+            Self::Annotate(_) => "annotate",
+            Self::SetValue(_) => "set-value",
         }
     }
 }
@@ -151,6 +158,30 @@ pub struct Record {
     pub annotations: BTreeMap<String, String>,
     /// The keys that are taken away.
     pub clears: Vec<String>,
+}
+
+/// Values of a release that are set by a Helm upgrade to the chart version that is deployed already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ValueChange {
+    /// The newest revision, which must still be the newest.
+    pub revision: u32,
+    /// The chart's name.
+    pub chart: ChartName,
+    /// The version that is deployed, and stays.
+    pub version: String,
+    /// Where its package is; absent where no repository is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// SHA-256 of the package, by the repository's index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// What is set, by path; null takes the user's value away, so that the chart's default counts again.
+    pub values: BTreeMap<String, Option<Digest>>,
+    /// What Helm's history says of it.
+    pub description: String,
+    /// What rolls out by it.
+    pub rollouts: Vec<Rollout>,
 }
 
 /// A `CronJob` that is suspended.

@@ -6,7 +6,9 @@ use super::{Facts, WishedAction};
 use crate::image::Digest;
 use crate::plan::{Decision, ImagePlan};
 use crate::profile::ProfileImage;
-use crate::report::{DigestKind, ImageFlag, ImageReport, ImageState, RunningDigest, TagSource};
+use crate::report::{
+    DigestKind, ImageFlag, ImageReport, ImageState, Reference, RunningDigest, TagSource,
+};
 use crate::workload::WorkloadId;
 
 /// An image with what was decided about it.
@@ -63,13 +65,6 @@ impl<'facts> Facts<'facts> {
             record,
             to_record,
         }
-    }
-
-    pub(super) fn known(&self, image: &ImageReport) -> Option<&'facts ProfileImage> {
-        self.profile
-            .images
-            .iter()
-            .find(|known| self.is_ours && known.name == image.name)
     }
 
     /// The decision, its reason, and what is to be recorded once it is carried out.
@@ -177,6 +172,11 @@ impl<'facts> Facts<'facts> {
                 None => "the stored manifest names a digest".to_owned(),
             };
             return says(Decision::Pinned, reason);
+        }
+        let is_held =
+            |reference: &Reference| self.is_held_live(&reference.workload.workload, image);
+        if image.references.iter().any(is_held) {
+            return says(Decision::Pinned, "pin holds it on its workload".to_owned());
         }
         let opt_out = self
             .profile

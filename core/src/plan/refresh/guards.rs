@@ -2,21 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
-
 use super::Facts;
 use super::decide::Judged;
 use crate::assess;
 use crate::change::{ANNOTATION, Change, ChangeState, ContainerChange, ROLLBACK};
 use crate::finding::Code;
+use crate::plan::guards::{jobs, managed, not_settled, pending, refusal, standing, tick};
 use crate::plan::{Decision, Guard, Refusal, Rollout};
 use crate::report::ImageFlag;
-use crate::snapshot::Evidence;
 use crate::time::moment;
-use crate::workload::{LiveWorkload, Rollout as RolloutState, WorkloadId};
-
-/// So long before its tick the chart's own job is waited for, where it would not see that a rollout is under way.
-const BEFORE_TICK: SignedDuration = SignedDuration::from_secs(90);
+use crate::workload::{Rollout as RolloutState, WorkloadId};
 
 pub(super) fn refusals(
     facts: &Facts<'_>,
@@ -25,7 +20,10 @@ pub(super) fn refusals(
 ) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     refusals.extend(pending(facts));
-    refusals.extend(managed(facts));
+    if !facts.wish.override_managed {
+        let way_out = "--override-managed acts all the same".to_owned();
+        refusals.extend(managed(facts, vec![way_out]));
+    }
     refusals.extend(jobs(facts));
     if !rollouts.is_empty() {
         refusals.extend(tick(facts));
@@ -46,131 +44,6 @@ pub(super) fn refusals(
         refusals.extend(content(facts, image));
     }
     refusals
-}
-
-fn refusal(
-    guard: Guard,
-    subject: impl Into<String>,
-    message: impl Into<String>,
-    advice: Vec<String>,
-) -> Refusal {
-    Refusal {
-        guard,
-        subject: subject.into(),
-        message: message.into(),
-        advice,
-    }
-}
-
-/// The `CronJob` of that name pattern, as the cluster has it.
-pub(super) fn cron_job<'facts>(
-    facts: &Facts<'facts>,
-    pattern: &str,
-) -> Option<&'facts LiveWorkload> {
-    let id = &facts.release.head.id;
-    let name = pattern.replace("{release}", id.name.as_str());
-    facts.snapshot.live.iter().find(|live| {
-        live.cron.is_some()
-            && live.workload.id.name == name
-            && live.workload.id.namespace == id.namespace
-    })
-}
-
-/// The chart's own jobs, as the cluster has them.
-pub(super) fn chart_jobs<'facts>(facts: &Facts<'facts>) -> Vec<&'facts LiveWorkload> {
-    let automation = &facts.profile.automation;
-    let patterns = [
-        &automation.image_refresh.job.cron_job,
-        &automation.auto_upgrade.job.cron_job,
-    ];
-    patterns
-        .into_iter()
-        .filter_map(|pattern| cron_job(facts, pattern))
-        .collect()
-}
-
-/// Somebody is at it: what Helm writes next is not known.
-fn pending(facts: &Facts<'_>) -> Option<Refusal> {
-    let head = &facts.observed.newest;
-    head.status.is_pending().then(|| {
-        refusal(
-            Guard::ReleasePending,
-            head.id.to_string(),
-            format!(
-                "revision {} is {}: a Helm operation is under way, or was killed",
-                head.revision, head.status
-            ),
-            vec![facts.advisor.history(&head.id)],
-        )
-    })
-}
-
-/// What another tool applies it would change back, or fail at.
-fn managed(facts: &Facts<'_>) -> Option<Refusal> {
-    let owner = facts.report.managed_by.as_ref()?;
-    (!facts.wish.override_managed).then(|| {
-        refusal(
-            Guard::ManagedElsewhere,
-            facts.observed.newest.id.to_string(),
-            format!(
-                "{} looks after this release ({}): change it there, or the change may be undone",
-                owner.tool, owner.mark
-            ),
-            vec!["--override-managed acts all the same".to_owned()],
-        )
-    })
-}
-
-/// The chart's own jobs write the same workloads, and know of no lease.
-fn jobs(facts: &Facts<'_>) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    for live in chart_jobs(facts) {
-        let id = &live.workload.id;
-        match facts.snapshot.jobs_of(id) {
-            Evidence::Known(jobs) => {
-                refusals.extend(jobs.into_iter().filter(|job| job.end.is_none()).map(|job| {
-                    refusal(
-                        Guard::JobRunning,
-                        format!("job/{}", job.name),
-                        format!("a Job of {id} runs, and changes the same workloads"),
-                        vec!["--wait-for-jobs 10m waits for it".to_owned()],
-                    )
-                }));
-            }
-            Evidence::Unknown(gap) if live.cron.as_ref().is_some_and(|cron| cron.active > 0) => {
-                refusals.push(refusal(
-                    Guard::JobRunning,
-                    id.to_string(),
-                    format!("a Job of {id} runs ({})", gap.message),
-                    vec!["--wait-for-jobs 10m waits for it".to_owned()],
-                ));
-            }
-            Evidence::Unknown(_) => {}
-        }
-    }
-    refusals
-}
-
-/// Charts before the settled guard restart a workload in the midst of a rollout (DOMAIN §13, 7).
-fn tick(facts: &Facts<'_>) -> Option<Refusal> {
-    let refresh = &facts.profile.automation.image_refresh;
-    if assess::is_since(facts.release, &refresh.settles_since) {
-        return None;
-    }
-    let live = cron_job(facts, &refresh.job.cron_job)?;
-    let cron = live.cron.as_ref().filter(|cron| !cron.suspended)?;
-    let now = facts.snapshot.observed_at;
-    let next = cron.ticks().ok()?.next(now)?;
-    (next.duration_since(now) <= BEFORE_TICK).then(|| {
-        refusal(
-            Guard::TickNear,
-            live.workload.id.to_string(),
-            format!(
-                "the chart's own job starts at {next}, and in this version acts also while a rollout is under way"
-            ),
-            vec!["--wait-for-jobs 10m waits until it has passed".to_owned()],
-        )
-    })
 }
 
 /// Rollouts failed so often that the chart's own job gave up too.
@@ -240,43 +113,12 @@ fn undone(facts: &Facts<'_>, rollouts: &BTreeMap<WorkloadId, Rollout>) -> Option
 }
 
 fn workload(facts: &Facts<'_>, id: &WorkloadId, rollout: &Rollout) -> Vec<Refusal> {
-    let live = match facts.snapshot.live_workload(id) {
-        Evidence::Known(Some(live)) => live,
-        Evidence::Known(None) => {
-            return vec![refusal(
-                Guard::Unreadable,
-                id.to_string(),
-                "it is in the stored manifest and not in the cluster",
-                Vec::new(),
-            )];
-        }
-        Evidence::Unknown(gap) => {
-            return vec![refusal(
-                Guard::Unreadable,
-                id.to_string(),
-                format!("it could not be read: {}", gap.message),
-                Vec::new(),
-            )];
-        }
-    };
-    let mut refusals = Vec::new();
-    match live.rollout {
-        RolloutState::Paused => refusals.push(refusal(
-            Guard::Paused,
-            id.to_string(),
-            "it is paused, so that its pods are not replaced",
-            vec![facts.advisor.resume(id)],
-        )),
-        _ if live.on_delete => refusals.push(refusal(
-            Guard::OnDelete,
-            id.to_string(),
-            "its update strategy is OnDelete: its pods are replaced only as somebody deletes them",
-            vec![facts.advisor.pods(&id.namespace)],
-        )),
-        RolloutState::Progressing if rollout.finishes.is_none() => {
-            refusals.push(not_settled(facts, live));
-        }
-        RolloutState::Progressing | RolloutState::Settled | RolloutState::None => {}
+    let mut refusals = standing(facts, id, rollout.finishes.is_some());
+    if refusals
+        .iter()
+        .any(|refusal| refusal.guard == Guard::Unreadable)
+    {
+        return refusals;
     }
     for change in &rollout.containers {
         if rollout.finishes.is_none() && facts.is_in_vain(id, change) {
@@ -314,29 +156,6 @@ fn recorded(
         .filter(|live| live.rollout == RolloutState::Progressing)
         .map(|live| not_settled(facts, live))
         .collect()
-}
-
-fn not_settled(facts: &Facts<'_>, live: &LiveWorkload) -> Refusal {
-    let id = &live.workload.id;
-    refusal(
-        Guard::Unsettled,
-        id.to_string(),
-        unsettled(live),
-        vec![
-            facts.advisor.describe(id),
-            "--wait-settled 10m waits for it".to_owned(),
-        ],
-    )
-}
-
-fn unsettled(live: &LiveWorkload) -> String {
-    match live.replicas {
-        Some(replicas) => format!(
-            "its last rollout has not ended: {} of {} pods are new, {} ready",
-            replicas.updated, replicas.desired, replicas.ready
-        ),
-        None => "its last rollout has not ended".to_owned(),
-    }
 }
 
 /// Content that would not come to the pods, or not run there.

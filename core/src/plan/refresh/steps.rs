@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::decide::Judged;
-use super::{Facts, WishedAction, guards};
+use super::{Facts, WishedAction};
 use crate::assess;
 use crate::change::ContainerChange;
+use crate::plan::guards::cron_job;
 use crate::plan::{
     Act, AttemptCounter, Decision, ObjectRef, OnFailure, Record, Rollout, Step, StepState,
     Suspension,
@@ -137,7 +138,7 @@ impl Facts<'_> {
                 Vec::new(),
             ));
         }
-        let job = guards::cron_job(self, &refresh.job.cron_job)
+        let job = cron_job(self, &refresh.job.cron_job)
             .filter(|live| live.cron.as_ref().is_some_and(|cron| !cron.suspended))?;
         let id = &job.workload.id;
         Some(Step {
@@ -164,7 +165,7 @@ impl Facts<'_> {
             };
         };
         let counts = assess::is_since(self.release, &refresh.flap.since);
-        let job = guards::cron_job(self, &refresh.job.cron_job)
+        let job = cron_job(self, &refresh.job.cron_job)
             .filter(|live| live.cron.as_ref().is_some_and(|cron| !cron.suspended));
         OnFailure {
             undo: !self.wish.keep_failed,

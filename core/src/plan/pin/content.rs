@@ -1,0 +1,90 @@
+//! Which content an image is held at: the one that all its pods run, by the digest that serves every platform where there is one.
+
+use std::collections::BTreeSet;
+
+use super::Facts;
+use crate::image::Digest;
+use crate::manifest::{Document, Manifest};
+use crate::plan::Guard;
+use crate::report::{DigestKind, ImageReport, TagSource};
+
+/// The content to hold.
+pub(super) struct Content {
+    pub(super) digest: Digest,
+    /// True if the digest names the manifest of a single platform.
+    pub(super) is_of_one_platform: bool,
+}
+
+impl Facts<'_> {
+    /// What all pods run of an image, or why there is nothing to hold.
+    pub(super) fn content(&self, image: &ImageReport) -> Result<Content, (Guard, String)> {
+        let refuse = |guard, message: &str| Err((guard, message.to_owned()));
+        if image.source == TagSource::Env {
+            return match &image.digest.carried {
+                Some(carried) => Ok(Content {
+                    digest: carried.clone(),
+                    is_of_one_platform: false,
+                }),
+                None => refuse(
+                    Guard::NotPinnable,
+                    "the environment names a tag, and no pod of the release runs it: there is no content to hold",
+                ),
+            };
+        }
+        let running = &image.digest.running;
+        if running.is_empty() {
+            return refuse(
+                Guard::NotPinnable,
+                "nothing of it runs: there is no content to hold",
+            );
+        }
+        if running.iter().any(|one| one.kind == DigestKind::Config) {
+            return refuse(
+                Guard::NotPinnable,
+                "the nodes tell only the digest of its configuration, by which no registry serves an image",
+            );
+        }
+        let whole: BTreeSet<(Digest, bool)> = running
+            .iter()
+            .map(|one| match self.index_of(image, &one.digest) {
+                Some(index) => (index, false),
+                None => (one.digest.clone(), one.kind == DigestKind::Manifest),
+            })
+            .collect();
+        let mut whole = whole.into_iter();
+        match (whole.next(), whole.next()) {
+            (Some((digest, is_of_one_platform)), None) => Ok(Content {
+                digest,
+                is_of_one_platform,
+            }),
+            (Some((one, _)), Some((other, _))) => Err((
+                Guard::Skewed,
+                format!(
+                    "its pods run different content, such as {} and {}: refresh brings them together",
+                    one.short(),
+                    other.short()
+                ),
+            )),
+            (None, _) => refuse(
+                Guard::NotPinnable,
+                "nothing of it runs: there is no content to hold",
+            ),
+        }
+    }
+
+    /// The index with that manifest in it, of those that are known: what is published, and what pins the image now.
+    fn index_of(&self, image: &ImageReport, digest: &Digest) -> Option<Digest> {
+        let repository = self.image_in_use(image)?.repository().clone();
+        let documents = self.ground.snapshot.manifests.get(&repository)?;
+        [&image.digest.published, &image.digest.pinned]
+            .into_iter()
+            .flatten()
+            .find(|index| match documents.get(index) {
+                Some(Document::Found(Manifest::Index { children })) => {
+                    children.iter().any(|child| child.digest == *digest)
+                }
+                Some(_) | None => false,
+            })
+            .cloned()
+    }
+}

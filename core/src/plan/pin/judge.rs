@@ -1,0 +1,352 @@
+//! What is done about each image, in which way, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Facts, users};
+use crate::change::ContainerChange;
+use crate::image::{Digest, ImageRef};
+use crate::plan::guards::{cron_job, refusal};
+use crate::plan::{Decision, Guard, ImagePlan, Refusal};
+use crate::profile::ProfileImage;
+use crate::release::Origin;
+use crate::report::{ContainerId, ImageReport, TagSource};
+use crate::workload::WorkloadId;
+
+/// The way in which it is done.
+pub(super) enum Way {
+    /// Nothing is done.
+    Nothing,
+    /// By the chart's own values.
+    Values,
+    /// On the workloads themselves.
+    Live,
+    /// Not at all, for that reason.
+    Refused(Refusal),
+}
+
+/// An image with what was decided about it.
+pub(super) struct Judged<'facts> {
+    pub(super) image: &'facts ImageReport,
+    pub(super) plan: ImagePlan,
+    pub(super) way: Way,
+    /// The content at which it is held.
+    pub(super) wanted: Option<Digest>,
+    pub(super) is_of_one_platform: bool,
+    /// The paths of the values that pin it.
+    pub(super) values: Vec<String>,
+    /// What changes in which workload.
+    pub(super) changes: BTreeMap<WorkloadId, Vec<ContainerChange>>,
+}
+
+impl<'facts> Facts<'facts> {
+    /// Judges one image that was asked for.
+    pub(super) fn judge(&self, image: &'facts ImageReport) -> Judged<'facts> {
+        let known = self.ground.known(image);
+        let values: Vec<String> = known
+            .map(|known| known.digest_values(self.ground.release))
+            .into_iter()
+            .flatten()
+            .map(str::to_owned)
+            .collect();
+        let mut judged = Judged {
+            image,
+            plan: ImagePlan {
+                name: image.name.clone(),
+                repository: image.repository.clone(),
+                tag: image.tag.clone(),
+                state: image.state,
+                decision: Decision::Unknown,
+                reason: String::new(),
+                published: image.digest.published.clone(),
+                recorded: image.digest.recorded.clone(),
+                running: running(image),
+            },
+            way: Way::Nothing,
+            wanted: None,
+            is_of_one_platform: false,
+            values,
+            changes: BTreeMap::new(),
+        };
+        let (decision, reason) = if self.wish.lets_go {
+            self.judge_unpin(known, &mut judged)
+        } else {
+            self.judge_pin(known, &mut judged)
+        };
+        judged.plan.decision = decision;
+        judged.plan.reason = reason;
+        judged
+    }
+
+    fn judge_pin(
+        &self,
+        known: Option<&ProfileImage>,
+        judged: &mut Judged<'_>,
+    ) -> (Decision, String) {
+        let image = judged.image;
+        let content = match self.content(image) {
+            Ok(content) => content,
+            Err((guard, message)) => return refuse(judged, guard, message),
+        };
+        let wanted = content.digest;
+        judged.wanted = Some(wanted.clone());
+        judged.is_of_one_platform = content.is_of_one_platform;
+        if judged.values.is_empty() {
+            if let Some(reason) = self.would_be_moved(known, image) {
+                return refuse(judged, Guard::RefreshActive, reason);
+            }
+            if users(image).is_empty() {
+                let reason =
+                    "the chart has no value that pins it, and what runs it is made anew each time";
+                return refuse(judged, Guard::NotPinnable, reason.to_owned());
+            }
+            if users(image)
+                .iter()
+                .all(|id| self.ground.is_held_live(id, image))
+            {
+                return (
+                    Decision::Pinned,
+                    "it is held on its workloads at what runs".to_owned(),
+                );
+            }
+            judged.way = Way::Live;
+            judged.changes = self.changes(image, &wanted, |used| self.ground.live_image(used));
+            return (
+                Decision::Pin,
+                "the chart has no value that pins it, and nothing of the chart moves it: the workload itself is changed".to_owned(),
+            );
+        }
+        let texts = judged
+            .values
+            .iter()
+            .map(|path| self.ground.release.values.text(path));
+        let set: Vec<(String, Origin)> = texts.flatten().collect();
+        if set.iter().all(|(text, _)| *text == wanted.to_string()) {
+            let by_chart = set.iter().all(|(_, origin)| *origin == Origin::Chart);
+            let reason = if by_chart {
+                "the chart's own default pins it to what runs, and moves it with the chart's versions"
+            } else {
+                "it is pinned to what runs already"
+            };
+            return (Decision::Pinned, reason.to_owned());
+        }
+        judged.way = Way::Values;
+        judged.changes = self.changes(image, &wanted, |used| self.rendered(used));
+        (
+            Decision::Pin,
+            format!("held at what runs by {}", judged.values.join(" and ")),
+        )
+    }
+
+    fn judge_unpin(
+        &self,
+        known: Option<&ProfileImage>,
+        judged: &mut Judged<'_>,
+    ) -> (Decision, String) {
+        let image = judged.image;
+        let values = &self.ground.release.values;
+        let set = |path: &str, by: Origin| {
+            values
+                .text(path)
+                .is_some_and(|(text, origin)| !text.is_empty() && origin == by)
+        };
+        let by_user: Vec<String> = judged
+            .values
+            .iter()
+            .filter(|path| set(path, Origin::User))
+            .cloned()
+            .collect();
+        if !by_user.is_empty() {
+            let reason = format!("back to the chart's default of {}", by_user.join(" and "));
+            judged.values = by_user;
+            judged.way = Way::Values;
+            judged.changes = self.let_go(image);
+            return (Decision::Unpin, reason);
+        }
+        if users(image)
+            .iter()
+            .any(|id| self.ground.mark(id, image).is_some())
+        {
+            judged.way = Way::Live;
+            judged.changes = self.let_go(image);
+            return (Decision::Unpin, "back to what the chart renders".to_owned());
+        }
+        let by_chart = judged.values.iter().any(|path| set(path, Origin::Chart));
+        let is_held = known.is_some() && image.flags.contains(&crate::report::ImageFlag::Held);
+        let reason = if by_chart || is_held {
+            "only the chart itself pins it, and not your values"
+        } else {
+            "nothing pins it"
+        };
+        (Decision::NotPinned, reason.to_owned())
+    }
+
+    /// Why a change of the workload alone would not last.
+    fn would_be_moved(&self, known: Option<&ProfileImage>, image: &ImageReport) -> Option<String> {
+        let refresh = &self.ground.profile.automation.image_refresh;
+        let job = cron_job(&self.ground, &refresh.job.cron_job)?;
+        let version = self.ground.release.chart.version.as_ref();
+        let follows = known.is_some_and(|known| known.is_recorded(version));
+        let runs = job.cron.as_ref().is_some_and(|cron| !cron.suspended);
+        (follows && runs).then(|| {
+            format!(
+                "this chart version has no value that pins {}, and {} would move it at its next run",
+                image.name, job.workload.id
+            )
+        })
+    }
+
+    /// What is changed in each container that runs an image, so that it runs the content; `base` is the reference that the digest is put on.
+    fn changes<'image>(
+        &self,
+        image: &'image ImageReport,
+        wanted: &Digest,
+        base: impl Fn(&ContainerId) -> Option<&'facts ImageRef>,
+    ) -> BTreeMap<WorkloadId, Vec<ContainerChange>> {
+        let mut changes: BTreeMap<WorkloadId, Vec<ContainerChange>> = BTreeMap::new();
+        for used in containers(image) {
+            let change = if image.source == TagSource::Env {
+                self.carried(image, used, Some(wanted))
+            } else {
+                let Some((from, base)) = self.ground.live_image(used).zip(base(used)) else {
+                    continue;
+                };
+                ContainerChange {
+                    container: used.container.clone(),
+                    image: image.name.clone(),
+                    variable: None,
+                    from: from.to_string(),
+                    to: base.with_digest(wanted.clone()).to_string(),
+                    former: Some(wanted.clone()),
+                    wanted: wanted.clone(),
+                }
+            };
+            changes
+                .entry(used.workload.clone())
+                .or_default()
+                .push(change);
+        }
+        changes
+    }
+
+    /// The way from what is held to what the tag points to now.
+    fn let_go(&self, image: &ImageReport) -> BTreeMap<WorkloadId, Vec<ContainerChange>> {
+        let mut changes: BTreeMap<WorkloadId, Vec<ContainerChange>> = BTreeMap::new();
+        for used in containers(image) {
+            let running = image
+                .digest
+                .running
+                .iter()
+                .find(|running| running.workload == used.workload);
+            let former = running.map(|running| running.digest.clone());
+            let change = if image.source == TagSource::Env {
+                self.carried(image, used, None)
+            } else {
+                let Some(from) = self.ground.live_image(used) else {
+                    continue;
+                };
+                let Some(wanted) = image.digest.published.clone().or_else(|| former.clone()) else {
+                    continue;
+                };
+                let rendered = self
+                    .rendered(used)
+                    .filter(|rendered| rendered.digest().is_none());
+                let to = match (rendered, &image.tag) {
+                    (Some(rendered), _) => rendered.to_string(),
+                    (None, Some(tag)) => format!("{}:{tag}", from.repository()),
+                    (None, None) => from.to_string(),
+                };
+                ContainerChange {
+                    container: used.container.clone(),
+                    image: image.name.clone(),
+                    variable: None,
+                    from: from.to_string(),
+                    to,
+                    former,
+                    wanted,
+                }
+            };
+            changes
+                .entry(used.workload.clone())
+                .or_default()
+                .push(change);
+        }
+        changes
+    }
+
+    fn carried(
+        &self,
+        image: &ImageReport,
+        used: &ContainerId,
+        wanted: Option<&Digest>,
+    ) -> ContainerChange {
+        let former = image.digest.carried.clone();
+        let variables = self
+            .ground
+            .known(image)
+            .and_then(|known| known.carried.as_ref());
+        let empty = Digest::from_sha256(&[0; 32]);
+        ContainerChange {
+            container: used.container.clone(),
+            image: image.name.clone(),
+            variable: variables.map(|carried| format!("{}_IMAGE_DIGEST", carried.variables)),
+            from: former.as_ref().map(Digest::to_string).unwrap_or_default(),
+            to: wanted.map(Digest::to_string).unwrap_or_default(),
+            wanted: wanted
+                .or(image.digest.published.as_ref())
+                .or(former.as_ref())
+                .cloned()
+                .unwrap_or(empty),
+            former,
+        }
+    }
+
+    /// The reference that the stored manifest has.
+    pub(super) fn rendered(&self, used: &ContainerId) -> Option<&'facts ImageRef> {
+        let stored = self
+            .ground
+            .release
+            .workloads
+            .iter()
+            .find(|workload| workload.id == used.workload)?;
+        stored.container(&used.container)?.image.as_ref().ok()
+    }
+
+    /// A reference of the image, as some container has it.
+    pub(super) fn image_in_use(&self, image: &ImageReport) -> Option<&'facts ImageRef> {
+        image
+            .references
+            .iter()
+            .find_map(|reference| self.ground.live_image(&reference.workload))
+    }
+}
+
+fn refuse(judged: &mut Judged<'_>, guard: Guard, message: String) -> (Decision, String) {
+    judged.way = Way::Refused(refusal(
+        guard,
+        judged.image.name.clone(),
+        message.clone(),
+        Vec::new(),
+    ));
+    (Decision::Unknown, message)
+}
+
+/// What pods run of an image, each content once.
+fn running(image: &ImageReport) -> Vec<Digest> {
+    let running: BTreeSet<&Digest> = image
+        .digest
+        .running
+        .iter()
+        .map(|running| &running.digest)
+        .collect();
+    running.into_iter().cloned().collect()
+}
+
+/// The containers of workloads that roll out that run an image.
+fn containers(image: &ImageReport) -> Vec<&ContainerId> {
+    image
+        .references
+        .iter()
+        .map(|reference| &reference.workload)
+        .filter(|used| used.workload.kind.rolls_out())
+        .collect()
+}

@@ -1,0 +1,203 @@
+//! `pin` and `unpin`: gather → assess → plan → approve → apply → show.
+
+use tokio::time::Instant;
+use tracebloc_core::assess::Question;
+use tracebloc_core::plan::{self, Act, Decision, Pinning, Plan};
+use tracebloc_core::profile::Profile;
+use tracebloc_core::snapshot::Snapshot;
+
+use super::reading;
+use super::refresh::{Patience, end, make, show};
+use crate::apply::{self, HelmMeans, Means, Pace};
+use crate::approve;
+use crate::cli::{HoldArgs, PinArgs, ReleaseSelector, UnpinArgs};
+use crate::context::Context;
+use crate::error::{Error, Exit};
+use crate::gather::{self, Request, Scope};
+use crate::helm::{Helm, HelmError};
+use crate::interrupt::Interrupt;
+use crate::render;
+use crate::ui::Ui;
+
+pub(crate) async fn pin(
+    context: Context,
+    ui: &Ui,
+    interrupt: &Interrupt,
+    args: PinArgs,
+) -> Result<Exit, Error> {
+    let for_values = args.print_values;
+    Box::pin(run(context, ui, interrupt, args.hold, false, for_values)).await
+}
+
+pub(crate) async fn unpin(
+    context: Context,
+    ui: &Ui,
+    interrupt: &Interrupt,
+    args: UnpinArgs,
+) -> Result<Exit, Error> {
+    Box::pin(run(context, ui, interrupt, args.hold, true, false)).await
+}
+
+/// `refresh --rollback --pin`: what was gone back to is held.
+pub(super) async fn hold(
+    context: Context,
+    ui: &Ui,
+    interrupt: &Interrupt,
+    args: HoldArgs,
+) -> Result<Exit, Error> {
+    Box::pin(run(context, ui, interrupt, args, false, false)).await
+}
+
+/// The same of the images that a plan moved.
+pub(super) fn of_plan(args: HoldArgs, plan: &Plan) -> HoldArgs {
+    let moved = plan
+        .images
+        .iter()
+        .filter(|image| image.decision == Decision::Move);
+    HoldArgs {
+        release: Some(ReleaseSelector {
+            namespace: Some(plan.release.namespace.clone()),
+            name: plan.release.name.clone(),
+        }),
+        image: moved.map(|image| image.name.clone()).collect(),
+        ..args
+    }
+}
+
+async fn run(
+    mut context: Context,
+    ui: &Ui,
+    interrupt: &Interrupt,
+    args: HoldArgs,
+    lets_go: bool,
+    prints_values: bool,
+) -> Result<Exit, Error> {
+    let profile = Profile::client()?;
+    let helm = Helm::find(&context).await;
+    let wish = args.wish(lets_go, helm.as_ref().ok().map(|helm| helm.major));
+    let named = args.release.iter().cloned().collect();
+    let scope = Scope::new(&context, named, false, None)?;
+    let question = Question {
+        // The deployed version is taken from where newer ones are looked for.
+        chart: true,
+        digest: true,
+        automation: true,
+        all_images: true,
+        ..Question::default()
+    };
+    let request = Request {
+        single: true,
+        repository: args.repo,
+        ..reading::of_images(scope, question, args.registry)?
+    };
+    let mut patience = Patience {
+        settled: args.wait_settled.map(|limit| limit.0),
+        jobs: args.wait_for_jobs.map(|limit| limit.0),
+        began: Instant::now(),
+    };
+    let mut values = None;
+    let planned = make(
+        &mut context,
+        ui,
+        &profile,
+        &request,
+        &mut patience,
+        |snapshot| {
+            let Pinning {
+                plan,
+                values: found,
+            } = plan::pin(snapshot, &profile, &wish)?;
+            values = Some(found);
+            // What is only printed waits for nothing.
+            Ok(if prints_values {
+                Plan {
+                    refusals: Vec::new(),
+                    ..plan
+                }
+            } else {
+                plan
+            })
+        },
+    );
+    let Some((plan, snapshot)) = planned.await? else {
+        return Ok(Exit::Done);
+    };
+    if prints_values {
+        let values = values.unwrap_or_default();
+        if values.is_empty() {
+            for image in &plan.images {
+                ui.note(&format!("{}: {}", image.name, image.reason));
+            }
+            return Ok(Exit::Guarded);
+        }
+        ui.answer(&render::values::snippet(&values)?)?;
+        return Ok(Exit::Done);
+    }
+    let says = |plan: &Plan| show(ui, plan, &[], args.output);
+    if args.approval.dry_run || !plan.refusals.is_empty() || plan.steps.is_empty() {
+        says(&plan)?;
+        return Ok(end(&plan));
+    }
+    let helm = means(&context, &profile, &request, &snapshot, &plan, helm).await?;
+    if args.output.is_screen() {
+        says(&plan)?;
+    }
+    let Some(approved) = approve::ask(&context, &args.approval, plan)? else {
+        ui.note("nothing was changed");
+        return Ok(Exit::Done);
+    };
+    let means = Means {
+        context: &context,
+        ui,
+        profile: &profile,
+        request: &request,
+        pace: Pace {
+            timeout: args.approval.timeout.0,
+            soak: std::time::Duration::ZERO,
+            jobs: args.wait_for_jobs.map(|limit| limit.0).unwrap_or_default(),
+        },
+        interrupt,
+        helm: helm.as_ref(),
+    };
+    let applied = Box::pin(apply::apply(approved, &means)).await;
+    if let Some(failure) = applied.failure {
+        if !args.output.is_screen() {
+            says(&applied.plan)?;
+        }
+        return Err(Error::Apply(failure));
+    }
+    if args.output.is_screen() {
+        ui.answer(&render::plan::done(&applied.plan))?;
+    } else {
+        says(&applied.plan)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What a plan takes that upgrades the release: a Helm, and the package of the deployed chart version. Both are looked at before anybody is asked.
+async fn means(
+    context: &Context,
+    profile: &Profile,
+    request: &Request,
+    snapshot: &Snapshot,
+    plan: &Plan,
+    helm: Result<Helm, HelmError>,
+) -> Result<Option<HelmMeans>, Error> {
+    let upgrades = |act: &Act| matches!(act, Act::SetValue(_));
+    if !plan.steps.iter().any(|step| upgrades(&step.act)) {
+        return Ok(None);
+    }
+    let helm = helm.map_err(Error::Helm)?;
+    let package = gather::package(context, profile, request, snapshot).await?;
+    let release = snapshot
+        .releases
+        .first()
+        .and_then(|observed| observed.current().known());
+    Ok(Some(HelmMeans {
+        helm,
+        package,
+        conceals: release
+            .map(|release| release.values.clone())
+            .unwrap_or_default(),
+    }))
+}
