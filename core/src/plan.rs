@@ -65,18 +65,4 @@ impl Plan {
             .iter()
             .any(|image| image.decision == Decision::Unknown)
     }
-
-    /// True if both do the same: what was approved still holds, whatever else was seen meanwhile.
-    pub fn does_the_same(&self, other: &Self) -> bool {
-        let acts = |plan: &Self| {
-            plan.steps
-                .iter()
-                .map(|step| (step.object.clone(), step.act.clone()))
-                .collect::<Vec<_>>()
-        };
-        self.release == other.release
-            && self.context == other.context
-            && self.on_failure == other.on_failure
-            && acts(self) == acts(other)
-    }
 }
