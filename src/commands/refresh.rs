@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracebloc_core::assess::Question;
 use tracebloc_core::plan::{self, Act, Guard, Plan, RefreshWish, Step, WishError};
-use tracebloc_core::profile::Profile;
+use tracebloc_core::profile::{Profile, ProfileImage};
 use tracebloc_core::rights;
 use tracebloc_core::snapshot::Snapshot;
+use tracebloc_core::workload::WorkloadKind;
 
 use super::pin;
 use super::reading::{self, Subject};
@@ -147,7 +148,7 @@ fn question(profile: &Profile, wish: &RefreshWish) -> Question {
 /// The images that something may be decided about; `None` for all of them.
 fn followed(profile: &Profile, wish: &RefreshWish) -> Option<BTreeSet<String>> {
     if !wish.images.is_empty() {
-        return Some(wish.images.clone());
+        return Some(beside(profile, &wish.images));
     }
     // What is gone back from may have been any of them.
     if wish.all || wish.rollback {
@@ -155,6 +156,29 @@ fn followed(profile: &Profile, wish: &RefreshWish) -> Option<BTreeSet<String>> {
     }
     let followed = profile.images.iter().filter(|image| image.record.is_some());
     Some(followed.map(|image| image.name.clone()).collect())
+}
+
+/// These images, and those in the same pods: what a restart pulls along is part of the plan.
+fn beside(profile: &Profile, named: &BTreeSet<String>) -> BTreeSet<String> {
+    let pods = |image: &ProfileImage| -> BTreeSet<(WorkloadKind, String)> {
+        let of_containers = image.containers.iter();
+        of_containers
+            .chain(image.carried.iter().map(|carried| &carried.container))
+            .map(|container| (container.kind, container.workload.clone()))
+            .collect()
+    };
+    let shared: BTreeSet<_> = profile
+        .images
+        .iter()
+        .filter(|image| named.contains(&image.name))
+        .flat_map(pods)
+        .collect();
+    let beside = profile
+        .images
+        .iter()
+        .filter(|image| !pods(image).is_disjoint(&shared));
+    let names = beside.map(|image| image.name.clone());
+    names.chain(named.iter().cloned()).collect()
 }
 
 /// `--print-rbac`: the rights that the same call needs, those to change something only where it may.
