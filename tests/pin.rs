@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tracebloc_bed::chart::Chart;
 use tracebloc_bed::cluster::Output;
-use tracebloc_bed::{Helm, Install, Tenant};
+use tracebloc_bed::{Bed, Helm, Install, Tenant};
 
 use crate::refresh::{annotation, decision, object, plan, recorded, refresh, running, steps};
 use crate::support::{PLUGIN, hang, install, installed, run, tenant};
@@ -446,7 +446,10 @@ fn gone_back_and_held_by_one_command() {
 
 #[test]
 fn a_chart_without_such_a_value_is_held_on_its_workload_and_keel_is_told() {
-    let tenant = tenant("pin-live");
+    // On a cluster of its own: the roles of the old chart have one name for all releases.
+    let bed = Bed::private().unwrap();
+    let tenant = bed.tenant("pin-live").unwrap();
+    tenant.publish_all("prod", "one").unwrap();
     let chart = Install {
         chart: "eks",
         version: "1.0.3",

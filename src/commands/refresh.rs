@@ -173,12 +173,12 @@ fn beside(profile: &Profile, named: &BTreeSet<String>) -> BTreeSet<String> {
         .filter(|image| named.contains(&image.name))
         .flat_map(pods)
         .collect();
-    let beside = profile
+    let sharing = profile
         .images
         .iter()
-        .filter(|image| !pods(image).is_disjoint(&shared));
-    let names = beside.map(|image| image.name.clone());
-    names.chain(named.iter().cloned()).collect()
+        .filter(|image| !pods(image).is_disjoint(&shared))
+        .map(|image| image.name.clone());
+    sharing.chain(named.iter().cloned()).collect()
 }
 
 /// `--print-rbac`: the rights that the same call needs, those to change something only where it may.
