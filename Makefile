@@ -38,6 +38,7 @@ comparison: ## Put the same cases to us and the peers, and write docs/comparison
 
 dist: ## Build the program that is given away: static, and as small as it gets
 	$(CARGO) build --locked --profile dist --target $(shell uname -m)-unknown-linux-musl
+	strip $(TARGET)/$(shell uname -m)-unknown-linux-musl/dist/kubectl-tracebloc
 
 lint: ## Clippy, warnings denied
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
