@@ -145,6 +145,16 @@ impl<'facts> Ground<'facts> {
             .ok()
     }
 
+    /// The reference that the stored manifest has.
+    pub(super) fn rendered(&self, used: &ContainerId) -> Option<&'facts ImageRef> {
+        let stored = self
+            .release
+            .workloads
+            .iter()
+            .find(|workload| workload.id == used.workload)?;
+        stored.container(&used.container)?.image.as_ref().ok()
+    }
+
     /// The digest at which a workload says to hold an image, as `pin` does where the chart has no value for it.
     pub(super) fn mark(&self, id: &WorkloadId, image: &ImageReport) -> Option<Digest> {
         Digest::parse(self.live(id)?.records.get(&mark_of(&image.name))?).ok()

@@ -1,10 +1,12 @@
 //! What a plan decides about each image.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::image::Digest;
-use crate::report::ImageState;
+use crate::report::{ImageReport, ImageState};
 
 /// What was decided about an image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +33,34 @@ pub struct ImagePlan {
     pub recorded: Option<Digest>,
     /// What pods run, each content once.
     pub running: Vec<Digest>,
+}
+
+impl ImagePlan {
+    /// The decision about an image of which that was reported.
+    pub(super) fn of(image: &ImageReport, decision: Decision, reason: String) -> Self {
+        Self {
+            name: image.name.clone(),
+            repository: image.repository.clone(),
+            tag: image.tag.clone(),
+            state: image.state,
+            decision,
+            reason,
+            published: image.digest.published.clone(),
+            recorded: image.digest.recorded.clone(),
+            running: running(image),
+        }
+    }
+}
+
+/// What pods run of an image, each content once.
+fn running(image: &ImageReport) -> Vec<Digest> {
+    let running: BTreeSet<&Digest> = image
+        .digest
+        .running
+        .iter()
+        .map(|running| &running.digest)
+        .collect();
+    running.into_iter().cloned().collect()
 }
 
 /// What is done about an image.

@@ -186,7 +186,7 @@ impl Facts<'_> {
             .find(|change| change.container == used.container && change.variable.is_none());
         match planned {
             Some(change) => ImageRef::parse(&change.to).ok(),
-            None => self.rendered(used).cloned(),
+            None => self.ground.rendered(used).cloned(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is done about each image, in which way, and why.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Facts, users};
 use crate::change::ContainerChange;
@@ -50,17 +50,7 @@ impl<'facts> Facts<'facts> {
             .collect();
         let mut judged = Judged {
             image,
-            plan: ImagePlan {
-                name: image.name.clone(),
-                repository: image.repository.clone(),
-                tag: image.tag.clone(),
-                state: image.state,
-                decision: Decision::Unknown,
-                reason: String::new(),
-                published: image.digest.published.clone(),
-                recorded: image.digest.recorded.clone(),
-                running: running(image),
-            },
+            plan: ImagePlan::of(image, Decision::Unknown, String::new()),
             way: Way::Nothing,
             wanted: None,
             is_of_one_platform: false,
@@ -130,7 +120,7 @@ impl<'facts> Facts<'facts> {
             return (Decision::Pinned, reason.to_owned());
         }
         judged.way = Way::Values;
-        judged.changes = self.changes(image, &wanted, |used| self.rendered(used));
+        judged.changes = self.changes(image, &wanted, |used| self.ground.rendered(used));
         (
             Decision::Pin,
             format!("held at what runs by {}", judged.values.join(" and ")),
@@ -248,6 +238,7 @@ impl<'facts> Facts<'facts> {
                     continue;
                 };
                 let rendered = self
+                    .ground
                     .rendered(used)
                     .filter(|rendered| rendered.digest().is_none());
                 let to = match (rendered, &image.tag) {
@@ -300,17 +291,6 @@ impl<'facts> Facts<'facts> {
         }
     }
 
-    /// The reference that the stored manifest has.
-    pub(super) fn rendered(&self, used: &ContainerId) -> Option<&'facts ImageRef> {
-        let stored = self
-            .ground
-            .release
-            .workloads
-            .iter()
-            .find(|workload| workload.id == used.workload)?;
-        stored.container(&used.container)?.image.as_ref().ok()
-    }
-
     /// A reference of the image, as some container has it.
     pub(super) fn image_in_use(&self, image: &ImageReport) -> Option<&'facts ImageRef> {
         image
@@ -328,17 +308,6 @@ fn refuse(judged: &mut Judged<'_>, guard: Guard, message: String) -> (Decision, 
         Vec::new(),
     ));
     (Decision::Unknown, message)
-}
-
-/// What pods run of an image, each content once.
-fn running(image: &ImageReport) -> Vec<Digest> {
-    let running: BTreeSet<&Digest> = image
-        .digest
-        .running
-        .iter()
-        .map(|running| &running.digest)
-        .collect();
-    running.into_iter().cloned().collect()
 }
 
 /// The containers of workloads that roll out that run an image.

@@ -95,10 +95,7 @@ impl<'facts> Facts<'facts> {
         back: Option<&ContainerChange>,
     ) -> Judged<'facts> {
         let known = self.known(image);
-        let version = self.release.chart.version.as_ref();
-        let record = known
-            .filter(|known| self.is_ours && self.main.is_some() && known.is_recorded(version))
-            .and_then(|known| known.record.clone());
+        let record = self.record_key(known);
         let (decision, reason) = match back {
             Some(_) => (
                 Decision::Move,
@@ -116,17 +113,7 @@ impl<'facts> Facts<'facts> {
         Judged {
             index,
             known,
-            plan: ImagePlan {
-                name: image.name.clone(),
-                repository: image.repository.clone(),
-                tag: image.tag.clone(),
-                state: image.state,
-                decision,
-                reason,
-                published: image.digest.published.clone(),
-                recorded: image.digest.recorded.clone(),
-                running: super::decide::running(image),
-            },
+            plan: ImagePlan::of(image, decision, reason),
             is_behind: false,
             record,
             to_record: back.map(|back| back.wanted.clone()),

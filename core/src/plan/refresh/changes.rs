@@ -109,16 +109,6 @@ impl Facts<'_> {
         }
     }
 
-    /// The reference that the stored manifest has.
-    fn rendered(&self, used: &ContainerId) -> Option<&ImageRef> {
-        let stored = self
-            .release
-            .workloads
-            .iter()
-            .find(|workload| workload.id == used.workload)?;
-        stored.container(&used.container)?.image.as_ref().ok()
-    }
-
     /// The workloads whose pods start anew by these rollouts and then pull the image's tag.
     pub(super) fn pulled_by(
         &self,

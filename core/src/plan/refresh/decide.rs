@@ -1,7 +1,5 @@
 //! What is done about each image, and why.
 
-use std::collections::BTreeSet;
-
 use super::{Facts, WishedAction};
 use crate::image::Digest;
 use crate::plan::{Decision, ImagePlan};
@@ -41,30 +39,25 @@ impl<'facts> Facts<'facts> {
 
     fn judge_one(&self, index: usize, image: &ImageReport) -> Judged<'facts> {
         let known = self.known(image);
-        let version = self.release.chart.version.as_ref();
-        let record = known
-            .filter(|known| self.is_ours && self.main.is_some() && known.is_recorded(version))
-            .and_then(|known| known.record.clone());
+        let record = self.record_key(known);
         let is_behind = matches!(image.state, ImageState::Behind | ImageState::Rolling);
-        let (decision, reason, to_record) = self.decide(image, known, record.is_some(), is_behind);
+        let (decision, reason, to_record) = self.decide(image, known, record.is_some());
         Judged {
             index,
             known,
-            plan: ImagePlan {
-                name: image.name.clone(),
-                repository: image.repository.clone(),
-                tag: image.tag.clone(),
-                state: image.state,
-                decision,
-                reason,
-                published: image.digest.published.clone(),
-                recorded: image.digest.recorded.clone(),
-                running: running(image),
-            },
+            plan: ImagePlan::of(image, decision, reason),
             is_behind,
             record,
             to_record,
         }
+    }
+
+    /// The annotation that records an image, where this chart version keeps one.
+    pub(super) fn record_key(&self, known: Option<&ProfileImage>) -> Option<String> {
+        let version = self.release.chart.version.as_ref();
+        known
+            .filter(|known| self.is_ours && self.main.is_some() && known.is_recorded(version))
+            .and_then(|known| known.record.clone())
     }
 
     /// The decision, its reason, and what is to be recorded once it is carried out.
@@ -73,7 +66,6 @@ impl<'facts> Facts<'facts> {
         image: &ImageReport,
         known: Option<&ProfileImage>,
         has_record: bool,
-        is_behind: bool,
     ) -> (Decision, String, Option<Digest>) {
         let nothing = |decision, reason: &str| (decision, reason.to_owned(), None);
         if let Some((decision, reason)) = self.excluded(image, known) {
@@ -94,9 +86,11 @@ impl<'facts> Facts<'facts> {
                 let reason = match recorded {
                     None => "seen for the first time: pods run what is published",
                     Some(_)
-                        if !running(image)
+                        if !image
+                            .digest
+                            .running
                             .iter()
-                            .any(|digest| Some(digest) == published) =>
+                            .any(|running| Some(&running.digest) == published) =>
                     {
                         "pushed again around the same content: it is recorded, so that nothing restarts for it"
                     }
@@ -105,9 +99,7 @@ impl<'facts> Facts<'facts> {
                 (Decision::Record, reason.to_owned(), published.cloned())
             }
             ImageState::Current => nothing(Decision::Current, "pods run what is published"),
-            ImageState::Behind | ImageState::Rolling => {
-                self.decide_behind(image, has_record, is_behind)
-            }
+            ImageState::Behind | ImageState::Rolling => self.decide_behind(image, has_record),
         }
     }
 
@@ -115,7 +107,6 @@ impl<'facts> Facts<'facts> {
         &self,
         image: &ImageReport,
         has_record: bool,
-        is_behind: bool,
     ) -> (Decision, String, Option<Digest>) {
         let published = image.digest.published.clone();
         let is_first = has_record && image.digest.recorded.is_none();
@@ -137,8 +128,7 @@ impl<'facts> Facts<'facts> {
         }
         let reason = if image.source == TagSource::Env {
             "the environment names other content than is published".to_owned()
-        } else if is_behind && image.digest.recorded.is_some() && image.digest.recorded == published
-        {
+        } else if image.digest.recorded.is_some() && image.digest.recorded == published {
             format!(
                 "{} of {} pods run other content, though the record says that all is done",
                 image.pods_behind, image.pods
@@ -226,17 +216,6 @@ fn former_of(image: &ImageReport) -> Option<Digest> {
         return image.digest.carried.clone();
     }
     former(image.digest.running.iter())
-}
-
-/// What pods run of an image, each content once.
-pub(super) fn running(image: &ImageReport) -> Vec<Digest> {
-    let running: BTreeSet<&Digest> = image
-        .digest
-        .running
-        .iter()
-        .map(|running| &running.digest)
-        .collect();
-    running.into_iter().cloned().collect()
 }
 
 /// The content that most pods run and that is not what is published; none that could not be pulled by its digest.
