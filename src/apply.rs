@@ -19,7 +19,7 @@ use tracebloc_core::release::Values;
 use tracebloc_core::workload::WorkloadId;
 
 use crate::approve::Approved;
-use crate::cluster::{Cluster, Held, Lease};
+use crate::cluster::{Cluster, ClusterError, Held, Lease};
 use crate::context::{Context, now};
 use crate::gather::Request;
 use crate::helm::Helm;
@@ -109,6 +109,26 @@ pub(crate) async fn apply(approved: Approved, means: &Means<'_>) -> Applied {
                 failure: Some(error),
             }
         }
+    }
+}
+
+/// True once a change is made; false where somebody changed the same object meanwhile, and it is to be tried on what that one left.
+fn is_made(
+    outcome: Result<(), ClusterError>,
+    attempt: usize,
+    id: &WorkloadId,
+) -> Result<bool, ApplyError> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(ClusterError::Conflict { .. } | ClusterError::Rejected { .. })
+            if attempt < ATTEMPTS =>
+        {
+            Ok(false)
+        }
+        Err(source) => Err(ApplyError::Cluster {
+            asked: id.to_string(),
+            source,
+        }),
     }
 }
 

@@ -6,10 +6,9 @@ use tracebloc_core::image::{Digest, ImageRef};
 use tracebloc_core::plan::{AttemptCounter, ObjectRef, Rollout};
 
 use super::error::{Aftermath, Failure};
-use super::rollout::{changed, set};
+use super::rollout::{changed, same, set};
 use super::settle::Settled;
-use super::{ATTEMPTS, Application, ApplyError};
-use crate::cluster::ClusterError;
+use super::{Application, ApplyError, is_made};
 
 impl Application<'_> {
     /// Undoes a rollout, or leaves it, as the plan says. Always an error: the step has failed.
@@ -125,29 +124,17 @@ impl Application<'_> {
         let mut attempt = 1;
         loop {
             let held = self.hold(id).await?;
-            if held.live.uid != rollout.uid {
-                return Err(changed(id, "it was deleted and made anew"));
-            }
+            same(&held, rollout)?;
             let mut edit = held.edit();
             for one in &change.containers {
                 let former = former(one).ok_or_else(|| changed(id, "there is no way back"))?;
                 set(&mut edit, one, &former).map_err(|part| ApplyError::missing(id, &part))?;
             }
             edit.annotate(ANNOTATION, &change.to_text());
-            match self.change(&edit, id, change).await {
-                Ok(()) => return Ok(()),
-                Err(ClusterError::Conflict { .. } | ClusterError::Rejected { .. })
-                    if attempt < ATTEMPTS =>
-                {
-                    attempt += 1;
-                }
-                Err(source) => {
-                    return Err(ApplyError::Cluster {
-                        asked: id.to_string(),
-                        source,
-                    });
-                }
+            if is_made(self.change(&edit, id, change).await, attempt, id)? {
+                return Ok(());
             }
+            attempt += 1;
         }
     }
 

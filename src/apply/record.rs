@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tracebloc_core::plan::{AttemptCounter, Record};
 use tracebloc_core::workload::WorkloadId;
 
-use super::{ATTEMPTS, Application, ApplyError};
-use crate::cluster::{ClusterError, Edit};
+use super::{Application, ApplyError, is_made};
+use crate::cluster::Edit;
 
 impl Application<'_> {
     /// Writes and clears annotations together.
@@ -93,20 +93,11 @@ impl Application<'_> {
             let mut edit = held.edit();
             change(&mut edit);
             let prefix = &self.means.profile.record_prefix;
-            match self.cluster.change(&edit, prefix).await {
-                Ok(_) => return Ok(()),
-                Err(ClusterError::Conflict { .. } | ClusterError::Rejected { .. })
-                    if attempt < ATTEMPTS =>
-                {
-                    attempt += 1;
-                }
-                Err(source) => {
-                    return Err(ApplyError::Cluster {
-                        asked: id.to_string(),
-                        source,
-                    });
-                }
+            let outcome = self.cluster.change(&edit, prefix).await.map(|_| ());
+            if is_made(outcome, attempt, id)? {
+                return Ok(());
             }
+            attempt += 1;
         }
     }
 }

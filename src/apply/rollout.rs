@@ -9,7 +9,7 @@ use tracebloc_core::plan::{ObjectRef, Rollout};
 use tracebloc_core::workload::{Rollout as RolloutState, WorkloadId};
 
 use super::settle::Settled;
-use super::{ATTEMPTS, Application, ApplyError};
+use super::{Application, ApplyError, is_made};
 use crate::cluster::{ClusterError, Edit, Held, MissingPart};
 use crate::context::now;
 use crate::gather;
@@ -45,9 +45,7 @@ impl Application<'_> {
     ) -> Result<(), ApplyError> {
         let id = &rollout.workload;
         let held = self.hold(id).await?;
-        if held.live.uid != rollout.uid {
-            return Err(changed(id, "it was deleted and made anew"));
-        }
+        same(&held, rollout)?;
         let change = match stage(&held, rollout) {
             Stage::Fresh => self.act(rollout).await?,
             Stage::Acting(change) => change,
@@ -90,20 +88,10 @@ impl Application<'_> {
                 set(&mut edit, one, &one.to).map_err(|part| ApplyError::missing(id, &part))?;
             }
             edit.annotate(ANNOTATION, &change.to_text());
-            match self.change(&edit, id, &change).await {
-                Ok(()) => return Ok(change),
-                Err(ClusterError::Conflict { .. } | ClusterError::Rejected { .. })
-                    if attempt < ATTEMPTS =>
-                {
-                    attempt += 1;
-                }
-                Err(source) => {
-                    return Err(ApplyError::Cluster {
-                        asked: id.to_string(),
-                        source,
-                    });
-                }
+            if is_made(self.change(&edit, id, &change).await, attempt, id)? {
+                return Ok(change);
             }
+            attempt += 1;
         }
     }
 
@@ -353,9 +341,7 @@ fn stage(held: &Held, rollout: &Rollout) -> Stage {
 /// What must hold before a workload is changed: it is as it was when the plan was made.
 fn check(held: &Held, rollout: &Rollout) -> Result<(), ApplyError> {
     let id = &rollout.workload;
-    if held.live.uid != rollout.uid {
-        return Err(changed(id, "it was deleted and made anew"));
-    }
+    same(held, rollout)?;
     if let Some(other) = annotated(held).filter(|other| other.state.is_open()) {
         return Err(changed(
             id,
@@ -369,16 +355,34 @@ fn check(held: &Held, rollout: &Rollout) -> Result<(), ApplyError> {
             return Err(changed(id, "another rollout is under way"));
         }
     }
-    for one in &rollout.containers {
-        if !has(held, one, &one.from) {
-            return Err(changed(
-                id,
-                format!(
-                    "container {} has another image or environment",
-                    one.container
-                ),
-            ));
-        }
+    unchanged(held, rollout)
+}
+
+/// The workload is the very one that the plan is about, and no other of its name.
+pub(super) fn same(held: &Held, rollout: &Rollout) -> Result<(), ApplyError> {
+    if held.live.uid == rollout.uid {
+        Ok(())
+    } else {
+        Err(changed(&rollout.workload, "it was deleted and made anew"))
     }
-    Ok(())
+}
+
+/// True to the plan: the workload is the same one, and its containers have what they had.
+pub(super) fn unchanged(held: &Held, rollout: &Rollout) -> Result<(), ApplyError> {
+    let id = &rollout.workload;
+    same(held, rollout)?;
+    match rollout
+        .containers
+        .iter()
+        .find(|one| !has(held, one, &one.from))
+    {
+        Some(one) => Err(changed(
+            id,
+            format!(
+                "container {} has another image or environment",
+                one.container
+            ),
+        )),
+        None => Ok(()),
+    }
 }

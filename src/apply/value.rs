@@ -3,12 +3,11 @@
 use serde_json::{Map, Value, json};
 use tracebloc_core::change::{Change, ChangeState};
 use tracebloc_core::image::ImageRef;
-use tracebloc_core::plan::{ObjectRef, Rollout, ValueChange};
+use tracebloc_core::plan::{ObjectRef, ValueChange};
 
-use super::rollout::{changed, has};
+use super::rollout::{has, unchanged};
 use super::settle::Settled;
 use super::{Application, ApplyError};
-use crate::cluster::Held;
 use crate::context::now;
 use crate::helm::Upgrade;
 
@@ -21,7 +20,7 @@ impl Application<'_> {
         self.check_revision(wanted).await?;
         for rollout in &wanted.rollouts {
             let held = self.hold(&rollout.workload).await?;
-            check(&held, rollout)?;
+            unchanged(&held, rollout)?;
             // What an earlier run of ours did not live to hand back would make Helm's server-side apply fail.
             if held.has_our_fields() {
                 self.hand_back(&rollout.workload).await?;
@@ -81,7 +80,7 @@ impl Application<'_> {
     async fn is_as_before(&self, wanted: &ValueChange) -> bool {
         for rollout in &wanted.rollouts {
             match self.hold(&rollout.workload).await {
-                Ok(held) if check(&held, rollout).is_ok() => {}
+                Ok(held) if unchanged(&held, rollout).is_ok() => {}
                 Ok(_) | Err(_) => return false,
             }
         }
@@ -139,28 +138,6 @@ impl Application<'_> {
             }
         }
         Ok(Ok(()))
-    }
-}
-
-/// A workload must be as it was when the plan was made.
-fn check(held: &Held, rollout: &Rollout) -> Result<(), ApplyError> {
-    let id = &rollout.workload;
-    if held.live.uid != rollout.uid {
-        return Err(changed(id, "it was deleted and made anew"));
-    }
-    match rollout
-        .containers
-        .iter()
-        .find(|one| !has(held, one, &one.from))
-    {
-        Some(one) => Err(changed(
-            id,
-            format!(
-                "container {} has another image or environment",
-                one.container
-            ),
-        )),
-        None => Ok(()),
     }
 }
 

@@ -15,10 +15,11 @@ use super::{Cluster, ClusterError, METADATA_LIST};
 /// Why a rollout was made, in the words of its author (`kubectl annotate`, and once `kubectl --record`).
 const CAUSE: &str = "kubernetes.io/change-cause";
 
+/// The object that holds the history.
 #[derive(Deserialize)]
-struct ConfigMap {
+pub(super) struct ConfigMap {
     #[serde(default)]
-    data: BTreeMap<String, String>,
+    pub(super) data: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

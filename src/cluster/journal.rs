@@ -8,6 +8,8 @@ use tracebloc_core::change::{self, HISTORY_LIMIT, HistoryEntry};
 use tracebloc_core::name::ReleaseId;
 use tracebloc_core::plan::ObjectRef;
 
+use super::history::ConfigMap;
+use super::lease::micro_time;
 use super::write::{Change, FIELD_MANAGER, How};
 use super::{Cluster, ClusterError};
 
@@ -30,12 +32,6 @@ struct ReviewStatus {
 struct UserInfo {
     #[serde(default)]
     username: String,
-}
-
-#[derive(Deserialize)]
-struct ConfigMap {
-    #[serde(default)]
-    data: BTreeMap<String, String>,
 }
 
 /// Something that was done to a workload.
@@ -143,7 +139,7 @@ impl Cluster {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": {"name": name, "namespace": object.namespace},
-            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+            "eventTime": micro_time(now),
             "reportingController": FIELD_MANAGER,
             "reportingInstance": event.run,
             "action": event.reason,
@@ -171,23 +167,5 @@ impl Cluster {
             })
             .await?;
         Ok(())
-    }
-
-    /// The last lines that a container of a pod wrote, before it ended last or since it began.
-    pub(crate) async fn last_lines(
-        &self,
-        namespace: &str,
-        pod: &str,
-        container: &str,
-        ended: bool,
-    ) -> Result<Vec<String>, ClusterError> {
-        let path = format!(
-            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&tailLines=5&limitBytes=4000&previous={ended}"
-        );
-        let answer = self
-            .fetch(&path, super::JSON_OR_TEXT, "get", "the log of a pod")
-            .await?;
-        let text = String::from_utf8_lossy(&answer.body);
-        Ok(text.lines().map(str::to_owned).collect())
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -12,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use tracebloc_core::name::Namespace;
 
 use super::write::{Change, How};
-use super::{Cluster, ClusterError};
+use super::{Cluster, ClusterError, now};
 
 /// How long a Lease holds after it was last renewed.
 const HOLDS: Duration = Duration::from_secs(10);
@@ -160,7 +161,7 @@ impl Cluster {
     }
 
     async fn make(&self, place: &Place) -> Result<(), ClusterError> {
-        let now = micro_time();
+        let now = micro_time(now());
         let body = json!({
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -185,7 +186,7 @@ impl Cluster {
     }
 
     async fn take(&self, place: &Place, object: &Object) -> Result<(), ClusterError> {
-        let now = micro_time();
+        let now = micro_time(now());
         let transitions = object.spec.lease_transitions.unwrap_or(0) + 1;
         let body = json!([
             {"op": "test", "path": "/metadata/resourceVersion", "value": object.metadata.resource_version},
@@ -222,7 +223,7 @@ impl Cluster {
                 sleep(RENEWAL).await;
                 let operations = json!([
                     {"op": "test", "path": "/spec/holderIdentity", "value": theirs.holder},
-                    {"op": "add", "path": "/spec/renewTime", "value": micro_time()},
+                    {"op": "add", "path": "/spec/renewTime", "value": micro_time(now())},
                 ]);
                 match cluster.set(&theirs, &operations).await {
                     Ok(()) => renewed = Instant::now(),
@@ -279,9 +280,9 @@ impl Drop for Lease {
     }
 }
 
-/// A moment as Leases have it: with exactly six digits of a second.
-fn micro_time() -> String {
-    super::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+/// A moment as Leases and Events have it: with exactly six digits of a second.
+pub(super) fn micro_time(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
 #[cfg(test)]
@@ -290,8 +291,8 @@ mod tests {
 
     #[test]
     fn moments_have_the_form_of_the_api() {
-        let text = micro_time();
+        let text = micro_time(now());
         assert_eq!(text.len(), "2026-11-21T10:00:00.000000Z".len(), "{text}");
-        assert!(text.parse::<jiff::Timestamp>().is_ok());
+        assert!(text.parse::<Timestamp>().is_ok());
     }
 }

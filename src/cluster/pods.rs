@@ -114,6 +114,24 @@ impl Cluster {
             .await?;
         Ok(pods.into_iter().filter_map(read).collect())
     }
+
+    /// The last lines that a container of a pod wrote, before it ended last or since it began.
+    pub(crate) async fn last_lines(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        ended: bool,
+    ) -> Result<Vec<String>, ClusterError> {
+        let path = format!(
+            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&tailLines=5&limitBytes=4000&previous={ended}"
+        );
+        let answer = self
+            .fetch(&path, super::JSON_OR_TEXT, "get", "the log of a pod")
+            .await?;
+        let text = String::from_utf8_lossy(&answer.body);
+        Ok(text.lines().map(str::to_owned).collect())
+    }
 }
 
 /// A pod that is neither being deleted nor ended, with its workload.
