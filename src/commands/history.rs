@@ -3,15 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 use tracebloc_core::assess::{self, Extent, Question};
 use tracebloc_core::profile::Profile;
-use tracebloc_core::report::HistoryReport;
 
 use super::reading::{self, Answer, Pace, Subject};
 use super::watch::Form;
-use crate::cli::{HistoryArgs, StatusFormat, WatchArgs};
+use crate::cli::{HistoryArgs, WatchArgs};
 use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::gather::{Request, Scope};
-use crate::render::{self, Detail, Look};
+use crate::render;
 use crate::ui::Ui;
 
 pub(crate) async fn run(context: Context, ui: &Ui, args: HistoryArgs) -> Result<Exit, Error> {
@@ -37,7 +36,9 @@ pub(crate) async fn run(context: Context, ui: &Ui, args: HistoryArgs) -> Result<
         // Without a release a note says that there is none.
         let report = assess::history(&gathered.snapshot, &profile, extent);
         let text = match &report {
-            Some(report) => text(ui, report, output, program)?,
+            Some(report) => reading::text(ui, report, output, |look| {
+                render::history::screen(report, look, program)
+            })?,
             None => String::new(),
         };
         Ok(Answer {
@@ -55,29 +56,6 @@ fn back(now: Timestamp, by: std::time::Duration) -> Timestamp {
         .ok()
         .and_then(|by| now.checked_sub(by).ok())
         .unwrap_or(Timestamp::MIN)
-}
-
-fn text(
-    ui: &Ui,
-    report: &HistoryReport,
-    output: StatusFormat,
-    program: &str,
-) -> Result<String, Error> {
-    let screen = |detail| {
-        let look = Look {
-            styles: ui.styles(),
-            detail,
-            headers: true,
-            width: ui.width(),
-        };
-        render::history::screen(report, &look, program)
-    };
-    Ok(match output {
-        StatusFormat::Table => screen(Detail::Short),
-        StatusFormat::Wide => screen(Detail::Wide),
-        StatusFormat::Json => render::json(report)?,
-        StatusFormat::Yaml => render::yaml(report)?,
-    })
 }
 
 /// `--print-rbac`: the rights that the same call needs.

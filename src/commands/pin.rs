@@ -7,8 +7,8 @@ use tracebloc_core::profile::Profile;
 use tracebloc_core::snapshot::Snapshot;
 
 use super::reading;
-use super::refresh::{Patience, end, make, show};
-use crate::apply::{self, HelmMeans, Means, Pace};
+use super::refresh::{Patience, carry_out, end, make, show, tell};
+use crate::apply::{HelmMeans, Means, Pace};
 use crate::approve;
 use crate::cli::{HoldArgs, PinArgs, ReleaseSelector, UnpinArgs};
 use crate::context::Context;
@@ -159,18 +159,8 @@ async fn run(
         interrupt,
         helm: helm.as_ref(),
     };
-    let applied = Box::pin(apply::apply(approved, &means)).await;
-    if let Some(failure) = applied.failure {
-        if !args.output.is_screen() {
-            says(&applied.plan)?;
-        }
-        return Err(Error::Apply(failure));
-    }
-    if args.output.is_screen() {
-        ui.answer(&render::plan::done(&applied.plan))?;
-    } else {
-        says(&applied.plan)?;
-    }
+    let carried_out = carry_out(approved, &means, args.output, says).await?;
+    tell(ui, &carried_out, args.output, says)?;
     Ok(Exit::Done)
 }
 

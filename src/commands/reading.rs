@@ -8,12 +8,12 @@ use tracebloc_core::report::Report;
 use tracebloc_core::rights::{self, Records, Right};
 
 use super::watch::{Form, Round, Rounds};
-use crate::cli::{FindingArgs, RegistryArgs, SourceArgs, WatchArgs};
+use crate::cli::{FindingArgs, RegistryArgs, SourceArgs, StatusFormat, WatchArgs};
 use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::gather::{self, Gathered, Request, Scope};
 use crate::http::ExtraRoots;
-use crate::render;
+use crate::render::{self, Detail, Look};
 use crate::ui::{Ui, harmless};
 
 /// What to find out of the cluster, but for what a command asks of its own.
@@ -161,6 +161,27 @@ fn noted(form: Form, notes: &[String], text: String) -> String {
         }
         Form::Screen | Form::Documents(_) => text,
     }
+}
+
+/// The report of one release in the form that was asked for; for people as the command draws it.
+pub(super) fn text(
+    ui: &Ui,
+    report: &impl Serialize,
+    output: StatusFormat,
+    screen: impl Fn(&Look) -> String,
+) -> Result<String, Error> {
+    let look = |detail| Look {
+        styles: ui.styles(),
+        detail,
+        headers: true,
+        width: ui.width(),
+    };
+    Ok(match output {
+        StatusFormat::Table => screen(&look(Detail::Short)),
+        StatusFormat::Wide => screen(&look(Detail::Wide)),
+        StatusFormat::Json => render::json(report)?,
+        StatusFormat::Yaml => render::yaml(report)?,
+    })
 }
 
 /// Takes out of the report what is not to be shown, and answers the exit code.

@@ -14,7 +14,7 @@ use tracebloc_core::workload::WorkloadKind;
 use super::pin;
 use super::reading::{self, Subject};
 use crate::apply::{self, Means, Pace};
-use crate::approve;
+use crate::approve::{self, Approved};
 use crate::cli::{PlanFormat, RefreshArgs};
 use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
@@ -109,26 +109,47 @@ pub(crate) async fn run(
             interrupt,
             helm: None,
         };
-        let applied = Box::pin(apply::apply(approved, &means)).await;
-        if let Some(failure) = applied.failure {
-            if !is_screen {
-                says(&applied.plan)?;
-            }
-            return Err(Error::Apply(failure));
-        }
+        let carried_out = carry_out(approved, &means, args.output, says).await?;
         if finishes {
-            done.extend(applied.plan.steps);
+            done.extend(carried_out.steps);
             continue;
         }
-        if is_screen {
-            ui.answer(&render::plan::done(&applied.plan))?;
-        } else {
-            says(&applied.plan)?;
-        }
+        tell(ui, &carried_out, args.output, says)?;
         if let Some(hold) = hold {
-            return pin::hold(context, ui, interrupt, pin::of_plan(hold, &applied.plan)).await;
+            return pin::hold(context, ui, interrupt, pin::of_plan(hold, &carried_out)).await;
         }
         return Ok(if incomplete { Exit::Failed } else { Exit::Done });
+    }
+}
+
+/// Carries out what was approved. What came of its steps is shown to programs also where it failed.
+pub(super) async fn carry_out(
+    approved: Approved,
+    means: &Means<'_>,
+    output: PlanFormat,
+    says: impl Fn(&Plan) -> Result<(), Error>,
+) -> Result<Plan, Error> {
+    let applied = Box::pin(apply::apply(approved, means)).await;
+    let Some(failure) = applied.failure else {
+        return Ok(applied.plan);
+    };
+    if !output.is_screen() {
+        says(&applied.plan)?;
+    }
+    Err(Error::Apply(failure))
+}
+
+/// Shows what came of a plan: people saw it before, programs see it now.
+pub(super) fn tell(
+    ui: &Ui,
+    plan: &Plan,
+    output: PlanFormat,
+    says: impl Fn(&Plan) -> Result<(), Error>,
+) -> Result<(), Error> {
+    if output.is_screen() {
+        ui.answer(&render::plan::done(plan))
+    } else {
+        says(plan)
     }
 }
 

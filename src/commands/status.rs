@@ -2,7 +2,6 @@
 
 use tracebloc_core::assess::{self, Question};
 use tracebloc_core::profile::Profile;
-use tracebloc_core::report::StatusReport;
 
 use super::reading::{self, Answer, Pace, Subject};
 use super::watch::Form;
@@ -10,7 +9,7 @@ use crate::cli::{StatusArgs, StatusFormat};
 use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::gather::{Request, Scope};
-use crate::render::{self, Detail, Look};
+use crate::render;
 use crate::ui::Ui;
 
 /// How many revisions before the newest are told of.
@@ -47,35 +46,14 @@ pub(crate) async fn run(context: Context, ui: &Ui, args: StatusArgs) -> Result<E
         };
         let exit = reading::choose(&mut report, &finding);
         Ok(Answer {
-            text: text(ui, &report, output, program)?,
+            text: reading::text(ui, &report, output, |look| {
+                render::status::screen(&report, look, program)
+            })?,
             exit,
             report: Some(report),
         })
     });
     answering.await
-}
-
-fn text(
-    ui: &Ui,
-    report: &StatusReport,
-    output: StatusFormat,
-    program: &str,
-) -> Result<String, Error> {
-    let screen = |detail| {
-        let look = Look {
-            styles: ui.styles(),
-            detail,
-            headers: true,
-            width: ui.width(),
-        };
-        render::status::screen(report, &look, program)
-    };
-    Ok(match output {
-        StatusFormat::Table => screen(Detail::Short),
-        StatusFormat::Wide => screen(Detail::Wide),
-        StatusFormat::Json => render::json(report)?,
-        StatusFormat::Yaml => render::yaml(report)?,
-    })
 }
 
 /// `--print-rbac`: the rights that the same call needs.

@@ -150,13 +150,15 @@ fn in_order(
         newer = revision.at.map_or(newer, |at| at.min(newer));
         (newer, revision)
     });
-    // Times that are whole seconds are older than they look: at the same time as a revision, it came after it.
     let mut all: Vec<(Timestamp, ChangeReport)> = others
         .into_iter()
         .map(|other| (other.at.unwrap_or(Timestamp::MIN), other))
         .chain(revisions)
         .collect();
-    all.sort_by_key(|(at, _)| Reverse(*at));
+    // Kubernetes tells whole seconds and Helm parts of them: within one second, a revision comes first and what was done to it after it.
+    all.sort_by_key(|(at, change)| {
+        Reverse((at.as_second(), change.change != ChangeKind::Revision, *at))
+    });
     all
 }
 

@@ -647,6 +647,23 @@ fn revisions_keep_their_order_whatever_the_clocks_said() {
 }
 
 #[test]
+fn what_is_told_in_whole_seconds_came_after_the_revision_of_that_second() {
+    let mut snapshot = four_revisions();
+    let made_at = Evidence::Known(RevisionFacts {
+        made_at: Some("2026-08-12T10:00:00.75Z".parse().unwrap()),
+        ..RevisionFacts::of(&release("1.9.28", 2, "superseded", &json!({})))
+    });
+    snapshot.releases[0].earlier[1].facts = made_at;
+    snapshot.live[0].restarted_at = Some("2026-08-12T10:00:00Z".parse().unwrap());
+    let order: Vec<Option<u32>> = told(&snapshot)
+        .entries
+        .iter()
+        .map(|entry| entry.revision)
+        .collect();
+    assert_eq!(order, [Some(4), Some(3), None, Some(2), Some(1)]);
+}
+
+#[test]
 fn the_newest_are_told_and_what_was_left_out_is_said() {
     let snapshot = four_revisions();
     let profile = Profile::client().unwrap();
