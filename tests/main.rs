@@ -38,6 +38,7 @@ mod refresh_faults;
 mod refresh_requests;
 mod refresh_rights;
 mod refresh_runs;
+mod refresh_tag;
 mod registry_credentials;
 mod registry_memory;
 mod registry_requests;

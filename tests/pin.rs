@@ -114,7 +114,7 @@ impl Listener {
 }
 
 /// The images of a deployment's containers.
-fn images(tenant: &Tenant<'_>, deployment: &str) -> Vec<String> {
+pub(crate) fn images(tenant: &Tenant<'_>, deployment: &str) -> Vec<String> {
     object(tenant, "deployment", deployment)["spec"]["template"]["spec"]["containers"]
         .as_array()
         .unwrap()
@@ -124,7 +124,7 @@ fn images(tenant: &Tenant<'_>, deployment: &str) -> Vec<String> {
 }
 
 /// What the user's values of a release have at a place.
-fn value(tenant: &Tenant<'_>, release: &str, place: &str) -> Value {
+pub(crate) fn value(tenant: &Tenant<'_>, release: &str, place: &str) -> Value {
     let arguments = [
         "get",
         "values",
@@ -140,7 +140,7 @@ fn value(tenant: &Tenant<'_>, release: &str, place: &str) -> Value {
 }
 
 /// An upgrade of the user's own, to the same chart with another value.
-fn upgrade_kept(tenant: &Tenant<'_>, release: &str, version: &str, helm: Helm) {
+pub(crate) fn upgrade_kept(tenant: &Tenant<'_>, release: &str, version: &str, helm: Helm) {
     let url = tenant.repository().url();
     let arguments = [
         "upgrade",

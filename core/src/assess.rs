@@ -18,10 +18,11 @@ mod status;
 mod storage;
 mod workloads;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::advice::Advisor;
 use crate::finding::{Code, Finding, Subject};
+use crate::image::Tag;
 use crate::profile::{Kinship, Profile};
 use crate::report::{
     API_VERSION, ContextReport, ImageState, OutdatedReport, ReleaseReport, Summary, TagSource,
@@ -36,9 +37,10 @@ use crate::version::Constraint;
 pub use automation::wanted_access;
 pub(crate) use automation::{is_since, limit};
 pub use chart::wanted_details;
+pub(crate) use digest::platforms_of;
 pub use digest::{
-    PullSecretId, Wanted, needs_platforms, wanted_manifests, wanted_pull_secrets, wanted_sources,
-    wanted_tag_lists, wanted_tags,
+    PullSecretId, Wanted, needs_platforms, wanted_manifests, wanted_of_tags, wanted_pull_secrets,
+    wanted_sources, wanted_tag_lists, wanted_tags,
 };
 pub use history::{Extent, history};
 pub use needs::needs_api;
@@ -62,6 +64,8 @@ pub struct Question {
     /// The images of the profile's chart whose tags are asked about; all of them where this is `None`. One that is in the midst of a change is asked
     /// about too.
     pub images: Option<BTreeSet<String>>,
+    /// Tags beside those that they run under, by the names of images: what these point to is asked too.
+    pub tags: BTreeMap<String, Tag>,
     /// Whether nodes are asked about only where it matters: where pods run something else than is published.
     pub nodes_where_needed: bool,
     /// Whether the safety of its data is asked for.

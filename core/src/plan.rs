@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 pub use ground::WishError;
 pub use guard::{Guard, Refusal};
 pub use image::{Decision, ImagePlan};
-pub use pin::{PinWish, Pinning, pin};
+pub use pin::{Aim, PinWish, Pinning, pin};
 pub use refresh::{Pace, RefreshWish, WishedAction, refresh};
 pub use step::{
-    Act, AttemptCounter, ObjectRef, OnFailure, Record, Rollout, Step, StepState, Suspension,
-    ValueChange,
+    Act, AttemptCounter, ObjectRef, OnFailure, Record, Rollout, Setting, Step, StepState,
+    Suspension, ValueChange,
 };
 
 use crate::name::ReleaseId;

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 use tracebloc_core::change::{Change, ChangeState};
-use tracebloc_core::image::ImageRef;
 use tracebloc_core::plan::{ObjectRef, ValueChange};
 
 use super::rollout::{has, unchanged};
@@ -124,12 +123,12 @@ impl Application<'_> {
                 Settled::Yes(held) => held,
                 Settled::No(reason) => return Ok(Err(reason)),
             };
-            let other = rollout.containers.iter().find(|one| {
-                // Where a container comes to its tag again, the chart says which.
-                let is_held = ImageRef::parse(&one.to).is_ok_and(|image| image.digest().is_some());
-                (is_held || one.variable.is_some() && !one.to.is_empty())
-                    && !has(&held, one, &one.to)
-            });
+            // Where a value is taken away, the chart says what comes in its place.
+            let is_said = wanted.values.values().all(Option::is_some);
+            let other = rollout
+                .containers
+                .iter()
+                .find(|one| is_said && !has(&held, one, &one.to));
             if let Some(other) = other {
                 return Ok(Err(format!(
                     "helm made its revision, and container {} of {id} is not set to {}: the chart does not take the value",
@@ -144,10 +143,10 @@ impl Application<'_> {
 /// The values as a file has them: paths are levels, and null takes a value of the user's away (FACTS 5.5).
 fn nested(wanted: &ValueChange) -> Value {
     let mut root = Map::new();
-    for (path, digest) in &wanted.values {
-        let leaf = digest
+    for (path, setting) in &wanted.values {
+        let leaf = setting
             .as_ref()
-            .map_or(Value::Null, |digest| digest.to_string().into());
+            .map_or(Value::Null, |setting| setting.to_string().into());
         let mut parts = path.split('.').rev();
         let Some(last) = parts.next() else {
             continue;

@@ -1,7 +1,7 @@
 //! `pin` and `unpin`.
 
 use clap::Args;
-use tracebloc_core::plan::PinWish;
+use tracebloc_core::plan::{Aim, PinWish};
 
 use super::values::Limit;
 use super::{ApprovalArgs, PlanFormat, RegistryArgs, ReleaseSelector};
@@ -41,6 +41,9 @@ pub(crate) struct HoldArgs {
     /// The chart repository to take the deployed version from, by URL or by its name in `helm repo list`, instead of the one that the release names
     #[arg(long, value_name = "REPOSITORY")]
     pub(crate) repo: Option<String>,
+    /// Act although another tool, such as Argo CD, looks after the release
+    #[arg(long)]
+    pub(crate) override_managed: bool,
     /// Wait so long for workloads to settle, in place of refusing
     #[arg(long, value_name = "DURATION")]
     pub(crate) wait_settled: Option<Limit>,
@@ -58,10 +61,11 @@ pub(crate) struct HoldArgs {
 
 impl HoldArgs {
     /// What is wanted.
-    pub(crate) fn wish(&self, lets_go: bool, helm: Option<u64>) -> PinWish {
+    pub(crate) fn wish(&self, aim: Aim, helm: Option<u64>) -> PinWish {
         PinWish {
             images: self.image.iter().cloned().collect(),
-            lets_go,
+            aim,
+            override_managed: self.override_managed,
             helm,
         }
     }

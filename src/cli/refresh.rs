@@ -2,7 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
-use tracebloc_core::plan::{Pace, RefreshWish, WishedAction};
+use tracebloc_core::image::Tag;
+use tracebloc_core::plan::{Aim, Pace, RefreshWish, WishedAction};
 
 use super::values::Limit;
 use super::{ApprovalArgs, HoldArgs, RegistryArgs, ReleaseSelector};
@@ -19,6 +20,22 @@ pub(crate) struct RefreshArgs {
     /// Only this image, by its name in `outdated`; repeatable
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) image: Vec<String>,
+    /// Move the images of --image to this tag, by the chart's own value and a Helm upgrade that changes nothing else
+    #[arg(
+        long,
+        value_name = "TAG",
+        requires = "image",
+        conflicts_with_all = [
+            "workload", "all", "action", "force", "min_age", "max_rollouts", "clear_flap", "rollback", "on_failure", "print_rbac",
+        ]
+    )]
+    pub(crate) tag: Option<Tag>,
+    /// With --tag: also to one that is older, or cannot be compared with the one that runs
+    #[arg(long, requires = "tag")]
+    pub(crate) allow_downgrade: bool,
+    /// With --tag: the chart repository to take the deployed version from, by URL or by its name in `helm repo list`
+    #[arg(long, value_name = "REPOSITORY", requires = "tag")]
+    pub(crate) repo: Option<String>,
     /// Only this workload: NAME or KIND/NAME; repeatable
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) workload: Vec<String>,
@@ -124,16 +141,31 @@ fn signed(limit: Limit) -> SignedDuration {
 impl RefreshArgs {
     /// With `--pin`: what is held afterwards.
     pub(crate) fn hold(&self) -> Option<HoldArgs> {
-        self.pin.then(|| HoldArgs {
+        self.pin.then(|| self.chosen())
+    }
+
+    /// With `--tag`: what is to become of the images, and which.
+    pub(crate) fn aim(&self) -> Option<(Aim, HoldArgs)> {
+        let aim = Aim::Tag {
+            tag: self.tag.clone()?,
+            allow_downgrade: self.allow_downgrade,
+        };
+        Some((aim, self.chosen()))
+    }
+
+    /// The same images for the commands that choose them by values.
+    fn chosen(&self) -> HoldArgs {
+        HoldArgs {
             release: self.release.clone(),
             image: self.image.clone(),
-            repo: None,
+            repo: self.repo.clone(),
+            override_managed: self.override_managed,
             wait_settled: self.wait_settled,
             wait_for_jobs: self.wait_for_jobs,
             approval: self.approval.clone(),
             registry: self.registry.clone(),
             output: self.output,
-        })
+        }
     }
 
     /// What is wanted.

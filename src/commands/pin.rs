@@ -1,8 +1,11 @@
-//! `pin` and `unpin`: gather → assess → plan → approve → apply → show.
+//! `pin`, `unpin` and `refresh --tag`: gather → assess → plan → approve → apply → show.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracebloc_core::assess::Question;
-use tracebloc_core::plan::{self, Act, Decision, Pinning, Plan};
+use tracebloc_core::plan::{self, Act, Aim, Decision, Pinning, Plan, Setting};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::snapshot::Snapshot;
 
@@ -25,8 +28,11 @@ pub(crate) async fn pin(
     interrupt: &Interrupt,
     args: PinArgs,
 ) -> Result<Exit, Error> {
-    let for_values = args.print_values;
-    Box::pin(run(context, ui, interrupt, args.hold, false, for_values)).await
+    let manner = Manner {
+        prints_values: args.print_values,
+        ..Manner::default()
+    };
+    Box::pin(run(context, ui, interrupt, args.hold, manner)).await
 }
 
 pub(crate) async fn unpin(
@@ -35,7 +41,11 @@ pub(crate) async fn unpin(
     interrupt: &Interrupt,
     args: UnpinArgs,
 ) -> Result<Exit, Error> {
-    Box::pin(run(context, ui, interrupt, args.hold, true, false)).await
+    let manner = Manner {
+        aim: Aim::LetGo,
+        ..Manner::default()
+    };
+    Box::pin(run(context, ui, interrupt, args.hold, manner)).await
 }
 
 /// `refresh --rollback --pin`: what was gone back to is held.
@@ -45,7 +55,33 @@ pub(super) async fn hold(
     interrupt: &Interrupt,
     args: HoldArgs,
 ) -> Result<Exit, Error> {
-    Box::pin(run(context, ui, interrupt, args, false, false)).await
+    Box::pin(run(context, ui, interrupt, args, Manner::default())).await
+}
+
+/// `refresh --tag`: images are moved to another tag.
+pub(super) async fn to_tag(
+    context: Context,
+    ui: &Ui,
+    interrupt: &Interrupt,
+    args: HoldArgs,
+    aim: Aim,
+    soak: Duration,
+) -> Result<Exit, Error> {
+    let manner = Manner {
+        aim,
+        soak,
+        ..Manner::default()
+    };
+    Box::pin(run(context, ui, interrupt, args, manner)).await
+}
+
+/// How one of these commands differs from another.
+#[derive(Default)]
+struct Manner {
+    aim: Aim,
+    /// `--print-values`: nothing is changed.
+    prints_values: bool,
+    soak: Duration,
 }
 
 /// The same of the images that a plan moved.
@@ -69,22 +105,19 @@ async fn run(
     ui: &Ui,
     interrupt: &Interrupt,
     args: HoldArgs,
-    lets_go: bool,
-    prints_values: bool,
+    manner: Manner,
 ) -> Result<Exit, Error> {
     let profile = Profile::client()?;
     let helm = Helm::find(&context).await;
-    let wish = args.wish(lets_go, helm.as_ref().ok().map(|helm| helm.major));
+    let Manner {
+        aim,
+        prints_values,
+        soak,
+    } = manner;
+    let question = question(&aim, &args);
+    let wish = args.wish(aim, helm.as_ref().ok().map(|helm| helm.major));
     let named = args.release.iter().cloned().collect();
     let scope = Scope::new(&context, named, false, None)?;
-    let question = Question {
-        // The deployed version is taken from where newer ones are looked for.
-        chart: true,
-        digest: true,
-        automation: true,
-        all_images: true,
-        ..Question::default()
-    };
     let request = Request {
         single: true,
         repository: args.repo,
@@ -123,15 +156,7 @@ async fn run(
         return Ok(Exit::Done);
     };
     if prints_values {
-        let values = values.unwrap_or_default();
-        if values.is_empty() {
-            for image in &plan.images {
-                ui.note(&format!("{}: {}", image.name, image.reason));
-            }
-            return Ok(Exit::Guarded);
-        }
-        ui.answer(&render::values::snippet(&values)?)?;
-        return Ok(Exit::Done);
+        return print_values(ui, &plan, &values.unwrap_or_default());
     }
     let says = |plan: &Plan| show(ui, plan, &[], args.output);
     if args.approval.dry_run || !plan.refusals.is_empty() || plan.steps.is_empty() {
@@ -153,7 +178,7 @@ async fn run(
         request: &request,
         pace: Pace {
             timeout: args.approval.timeout.0,
-            soak: std::time::Duration::ZERO,
+            soak,
             jobs: args.wait_for_jobs.map(|limit| limit.0).unwrap_or_default(),
         },
         interrupt,
@@ -161,6 +186,37 @@ async fn run(
     };
     let carried_out = carry_out(approved, &means, args.output, says).await?;
     tell(ui, &carried_out, args.output, says)?;
+    Ok(Exit::Done)
+}
+
+/// What is asked: everything that a judgement of digests takes, and the deployed version, which is taken from where newer ones are looked for.
+fn question(aim: &Aim, args: &HoldArgs) -> Question {
+    let tags = match aim {
+        Aim::Tag { tag, .. } => {
+            let names = args.image.iter();
+            names.map(|name| (name.clone(), tag.clone())).collect()
+        }
+        Aim::Hold | Aim::LetGo => BTreeMap::new(),
+    };
+    Question {
+        chart: true,
+        digest: true,
+        automation: true,
+        all_images: true,
+        tags,
+        ..Question::default()
+    }
+}
+
+/// Prints what to set where values are kept elsewhere.
+fn print_values(ui: &Ui, plan: &Plan, values: &BTreeMap<String, Setting>) -> Result<Exit, Error> {
+    if values.is_empty() {
+        for image in &plan.images {
+            ui.note(&format!("{}: {}", image.name, image.reason));
+        }
+        return Ok(Exit::Guarded);
+    }
+    ui.answer(&render::values::snippet(values)?)?;
     Ok(Exit::Done)
 }
 

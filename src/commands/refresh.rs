@@ -38,6 +38,9 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
     args: RefreshArgs,
 ) -> Result<Exit, Error> {
+    if let Some((aim, chosen)) = args.aim() {
+        return pin::to_tag(context, ui, interrupt, chosen, aim, args.soak.0).await;
+    }
     let profile = Profile::client()?;
     let wish = args.wish();
     let scope = Scope::new(

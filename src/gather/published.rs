@@ -4,7 +4,8 @@
 use futures_util::future::{join, join3};
 use futures_util::stream::{self, StreamExt as _};
 use tracebloc_core::assess::{
-    Wanted, needs_platforms, wanted_manifests, wanted_sources, wanted_tag_lists, wanted_tags,
+    Question, Wanted, needs_platforms, wanted_manifests, wanted_of_tags, wanted_sources,
+    wanted_tag_lists, wanted_tags,
 };
 use tracebloc_core::image::{Digest, ImageRef, Mirrors};
 use tracebloc_core::manifest::Document;
@@ -79,7 +80,7 @@ pub(super) async fn observe(
         snapshot.nodes = cluster.platforms().await.unwrap_or_default();
     }
     if question.digest {
-        manifests(registry, mirrors, snapshot, profile).await;
+        manifests(registry, mirrors, snapshot, profile, question).await;
     }
 }
 
@@ -118,9 +119,11 @@ async fn manifests(
     mirrors: &Mirrors,
     snapshot: &mut Snapshot,
     profile: &Profile,
+    question: &Question,
 ) {
     for _ in 0..ROUNDS {
-        let wanted = wanted_manifests(snapshot, profile);
+        let mut wanted = wanted_manifests(snapshot, profile);
+        wanted.extend(wanted_of_tags(snapshot, profile, question));
         if wanted.is_empty() {
             return;
         }

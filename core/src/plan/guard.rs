@@ -57,6 +57,12 @@ pub enum Guard {
     ChartUnavailable,
     /// An earlier run did not end.
     Unfinished,
+    /// The tag is older than the one that runs, or cannot be compared with it.
+    Downgrade,
+    /// The registry has no such tag, or did not say.
+    TagUnavailable,
+    /// The image is not chosen by a tag that could be changed: a digest, a channel or the chart goes before it.
+    TagNotInForce,
 }
 
 impl Guard {
@@ -78,7 +84,10 @@ impl Guard {
             | Self::RefreshActive
             | Self::FieldsOwned
             | Self::ChartUnavailable
-            | Self::Unfinished => false,
+            | Self::Unfinished
+            | Self::Downgrade
+            | Self::TagUnavailable
+            | Self::TagNotInForce => false,
         }
     }
 
@@ -103,6 +112,9 @@ impl Guard {
             Self::FieldsOwned => "fields-owned",
             Self::ChartUnavailable => "chart-unavailable",
             Self::Unfinished => "unfinished",
+            Self::Downgrade => "downgrade",
+            Self::TagUnavailable => "tag-unavailable",
+            Self::TagNotInForce => "tag-not-in-force",
         }
     }
 }

@@ -1,18 +1,20 @@
-//! The plans of `pin` and `unpin`: an image is held at what runs by the chart's own value, since the chart's refresh knows no other mark. Only where the
-//! chart has none, and nothing of the chart would move the image, the workload itself is changed (DESIGN §3, DOMAIN §3).
+//! The plans that choose what an image is by the chart's own values: `pin` holds it at what runs, since the chart's refresh knows no other mark, `unpin`
+//! lets it go, and `refresh --tag` moves it to another tag. Only where the chart has no such value, and nothing of the chart would move the image, the
+//! workload itself is changed (DESIGN §3, DOMAIN §3).
 
 mod content;
 mod guards;
 mod judge;
 mod keel;
 mod steps;
+mod tag;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ground::{Ground, WishError};
-use super::{Decision, OnFailure, Plan};
+use super::{Decision, OnFailure, Plan, Setting};
 use crate::assess::{self, Question};
-use crate::image::Digest;
+use crate::image::Tag;
 use crate::profile::Profile;
 use crate::report::{API_VERSION, ImageReport};
 use crate::snapshot::Snapshot;
@@ -20,13 +22,32 @@ use crate::workload::WorkloadId;
 
 use judge::{Judged, Way};
 
-/// What the user wants of `pin` or `unpin`.
+/// What is to become of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Aim {
+    /// `pin`: it stays at what runs.
+    #[default]
+    Hold,
+    /// `unpin`: it follows its tag again.
+    LetGo,
+    /// `refresh --tag`: it is moved to that tag.
+    Tag {
+        /// The tag.
+        tag: Tag,
+        /// `--allow-downgrade`: also where that is not newer for sure.
+        allow_downgrade: bool,
+    },
+}
+
+/// What the user wants of `pin`, `unpin` or `refresh --tag`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PinWish {
     /// `--image`.
     pub images: BTreeSet<String>,
-    /// True for `unpin`.
-    pub lets_go: bool,
+    /// What is to become of them.
+    pub aim: Aim,
+    /// `--override-managed`: act although another tool looks after the release.
+    pub override_managed: bool,
     /// The major version of the Helm that would carry it out, where there is one: Helm 3 minds no field managers (FACTS 5.4).
     pub helm: Option<u64>,
 }
@@ -36,8 +57,8 @@ pub struct PinWish {
 pub struct Pinning {
     /// The plan.
     pub plan: Plan,
-    /// By path, what pins what runs, whether it is set already or not: for those who keep their values elsewhere.
-    pub values: BTreeMap<String, Digest>,
+    /// By path, what the values are to be, whether they are so already or not: for those who keep theirs elsewhere.
+    pub values: BTreeMap<String, Setting>,
 }
 
 /// What a plan is made from.
@@ -67,18 +88,18 @@ pub fn pin(snapshot: &Snapshot, profile: &Profile, wish: &PinWish) -> Result<Pin
         .filter(|image| wish.images.contains(&image.name))
         .map(|image| facts.judge(image))
         .collect();
-    let mut warnings = warnings(&judged);
+    let mut warnings = facts.warnings(&judged);
     let steps = facts.steps(&judged, &mut warnings);
     let values = judged
         .iter()
-        .filter_map(|image| Some((image.wanted.as_ref()?, &image.values)))
-        .flat_map(|(wanted, paths)| paths.iter().map(|path| (path.clone(), wanted.clone())))
+        .flat_map(|image| &image.settings)
+        .filter_map(|(path, setting)| Some((path.clone(), setting.clone()?)))
         .collect();
     let refusals = facts.refusals(&judged, &steps, &values);
     let plan = Plan {
         api_version: API_VERSION.to_owned(),
         kind: "Plan".to_owned(),
-        command: if wish.lets_go { "unpin" } else { "pin" }.to_owned(),
+        command: wish.aim.command().to_owned(),
         context: outdated.context.clone(),
         release: facts.ground.observed.newest.id.clone(),
         images: judged.into_iter().map(|judged| judged.plan).collect(),
@@ -94,6 +115,17 @@ pub fn pin(snapshot: &Snapshot, profile: &Profile, wish: &PinWish) -> Result<Pin
     Ok(Pinning { plan, values })
 }
 
+impl Aim {
+    /// The command that has it.
+    fn command(&self) -> &'static str {
+        match self {
+            Self::Hold => "pin",
+            Self::LetGo => "unpin",
+            Self::Tag { .. } => "refresh",
+        }
+    }
+}
+
 impl Facts<'_> {
     /// The workloads that a judgement changes, the main one first.
     fn touched<'judged>(&self, judged: &'judged [Judged<'_>]) -> Vec<&'judged WorkloadId> {
@@ -107,13 +139,12 @@ impl Facts<'_> {
         touched.sort_by_key(|id| Some(*id) != main);
         touched
     }
-}
 
-/// What should be known before a plan is approved.
-fn warnings(judged: &[Judged<'_>]) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for image in judged {
-        match image.plan.decision {
+    /// What should be known before a plan is approved.
+    fn warnings(&self, judged: &[Judged<'_>]) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for image in judged {
+            match image.plan.decision {
                 Decision::Pin if image.is_of_one_platform => warnings.push(format!(
                     "{}: what runs is known by the digest of one platform, so that nodes of another one cannot run it",
                     image.plan.name
@@ -122,10 +153,12 @@ fn warnings(judged: &[Judged<'_>]) -> Vec<String> {
                     "{}: its pods start anew, with what its tag points to then",
                     image.plan.name
                 )),
+                Decision::Move => warnings.extend(self.tag_warnings(image)),
                 _ => {}
             }
+        }
+        warnings
     }
-    warnings
 }
 
 /// The workloads that roll out and run an image.

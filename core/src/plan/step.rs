@@ -1,12 +1,13 @@
 //! The steps of a plan, and what becomes of one that does not come to what it is for.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, ContainerChange};
-use crate::image::Digest;
+use crate::image::{Digest, Tag};
 use crate::name::{ChartName, Namespace};
 use crate::workload::{WorkloadId, WorkloadKind};
 
@@ -177,11 +178,30 @@ pub struct ValueChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
     /// What is set, by path; null takes the user's value away, so that the chart's default counts again.
-    pub values: BTreeMap<String, Option<Digest>>,
+    pub values: BTreeMap<String, Option<Setting>>,
     /// What Helm's history says of it.
     pub description: String,
     /// What rolls out by it.
     pub rollouts: Vec<Rollout>,
+}
+
+/// What a value of a release is set to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Setting {
+    /// Exact content.
+    Digest(Digest),
+    /// A tag.
+    Tag(Tag),
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Digest(digest) => digest.fmt(formatter),
+            Self::Tag(tag) => tag.fmt(formatter),
+        }
+    }
 }
 
 /// A `CronJob` that is suspended.

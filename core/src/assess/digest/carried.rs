@@ -116,6 +116,18 @@ pub(super) fn wanted_tags(
         .collect()
 }
 
+/// The repositories of a release's images of this kind, by the names of the images.
+pub(super) fn repositories(
+    snapshot: &Snapshot,
+    profile: &Profile,
+    release: &Release,
+) -> Vec<(String, Repository)> {
+    all(snapshot, profile, release)
+        .into_iter()
+        .map(|carried| (carried.image.name.clone(), carried.repository))
+        .collect()
+}
+
 /// The manifests that they need next.
 pub(super) fn wanted_manifests(snapshot: &Snapshot, profile: &Profile) -> Vec<Wanted> {
     snapshot

@@ -110,7 +110,7 @@ fn offered<'facts>(
 }
 
 /// The platforms that an index is for, where it was read.
-pub(super) fn of_index<'facts>(
+pub(crate) fn of_index<'facts>(
     snapshot: &'facts Snapshot,
     repository: &Repository,
     digest: &Digest,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::running_content;
 use super::usage::{Image, images};
-use crate::assess::{Case, Question, breakers, unknown};
+use crate::assess::{Case, Question, unknown};
 use crate::finding::{Code, Finding, Severity, Subject};
 use crate::image::{ImageRef, Repository, VersionTag};
 use crate::profile::Profile;
@@ -131,12 +131,13 @@ pub(super) fn found(
     )]))
 }
 
-/// The release as it is, with the value that chooses the tag changed. While an operation holds the release Helm refuses it.
+/// The refresh that moves it to that tag, by the value that chooses it. While an operation holds the release Helm refuses it.
 fn advice(case: &Case<'_>, release: &Release, image: &Image<'_>, latest: &str) -> Vec<String> {
+    let id = &case.observed.newest.id;
     match (&release.chart.version, image.tag_value) {
-        (Some(_), Some(path)) if !case.observed.newest.status.is_pending() => {
-            let change = format!("{path}={latest}");
-            breakers::anew(case, release, Some(("--set-string", &change)))
+        (Some(_), Some(_)) if !case.observed.newest.status.is_pending() => {
+            let words = ["--image", image.name.as_str(), "--tag", latest];
+            vec![case.advisor.refresh(id, &words)]
         }
         _ => Vec::new(),
     }

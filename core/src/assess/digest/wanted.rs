@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::usage::{Image, images};
-use super::{carried, documents_of, mirror, platform, platform_of, running_content};
+use super::{carried, documents_of, further, mirror, platform, platform_of, running_content};
 use crate::assess::Question;
 use crate::change::{ANNOTATION, Change};
 use crate::image::{Digest, ImageRef, Repository, RunningImage};
@@ -63,6 +63,7 @@ pub fn wanted_tags(
     question: &Question,
 ) -> BTreeSet<ImageRef> {
     let mut tags = carried::wanted_tags(snapshot, profile, question);
+    tags.extend(further::wanted_tags(snapshot, profile, question));
     for release in snapshot.known_releases() {
         let images = images(snapshot, profile, release).into_iter();
         let asked = images.filter(|image| is_asked(image, profile, release, question));

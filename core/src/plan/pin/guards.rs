@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Facts;
 use super::judge::{Judged, Way};
+use super::{Aim, Facts};
 use crate::change::{ANNOTATION, Change};
-use crate::image::{Digest, ImageRef};
+use crate::image::ImageRef;
 use crate::index::ChartVersion;
 use crate::plan::guards::{jobs, managed, not_settled, pending, refusal, standing, tick};
-use crate::plan::{Act, Guard, Refusal, Step};
+use crate::plan::{Act, Guard, Refusal, Setting, Step};
 use crate::release::ApplyMethod;
 use crate::report::ContainerId;
 use crate::snapshot::Evidence;
@@ -25,7 +25,7 @@ impl Facts<'_> {
         &self,
         judged: &[Judged<'_>],
         steps: &[Step],
-        values: &BTreeMap<String, Digest>,
+        values: &BTreeMap<String, Setting>,
     ) -> Vec<Refusal> {
         let mut refusals: Vec<Refusal> = judged
             .iter()
@@ -39,7 +39,9 @@ impl Facts<'_> {
         }
         let ground = &self.ground;
         refusals.extend(pending(ground));
-        refusals.extend(managed(ground, elsewhere(values)));
+        if !self.wish.override_managed {
+            refusals.extend(managed(ground, self.elsewhere(values)));
+        }
         refusals.extend(jobs(ground));
         refusals.extend(tick(ground));
         refusals.extend(self.unfinished());
@@ -60,10 +62,21 @@ impl Facts<'_> {
                 .filter_map(|workload| ground.live(&workload.id))
                 .filter(|live| live.rollout == RolloutState::Progressing);
             refusals.extend(others.map(|live| not_settled(ground, live)));
-            refusals.extend(self.unavailable());
+            refusals.extend(self.unavailable(values));
             refusals.extend(self.owned_elsewhere(judged));
         }
         refusals
+    }
+
+    /// The ways out where another tool looks after the release: what to write there first of all.
+    fn elsewhere(&self, values: &BTreeMap<String, Setting>) -> Vec<String> {
+        let mut ways_out = Vec::new();
+        if self.wish.aim == Aim::Hold {
+            ways_out.push("--print-values prints what to set there".to_owned());
+        }
+        ways_out.extend(lines(values));
+        ways_out.push("--override-managed acts all the same".to_owned());
+        ways_out
     }
 
     /// What another run began and did not live to see the end of.
@@ -100,18 +113,13 @@ impl Facts<'_> {
 
     /// The package of the very version that is deployed is needed, and that it is the one which the index tells of must be known: neither Helm
     /// looks at that (FACTS §0, 7).
-    fn unavailable(&self) -> Option<Refusal> {
+    fn unavailable(&self, values: &BTreeMap<String, Setting>) -> Option<Refusal> {
         let chart = &self.ground.release.chart;
         let no = |message: String| {
-            let way_out =
-                "--print-values prints the values, for your own `helm upgrade`".to_owned();
             let subject = format!("{} {}", chart.name, chart.version_text);
-            Some(refusal(
-                Guard::ChartUnavailable,
-                subject,
-                message,
-                vec![way_out],
-            ))
+            let mut way_out = vec!["set this with your own `helm upgrade`".to_owned()];
+            way_out.extend(lines(values));
+            Some(refusal(Guard::ChartUnavailable, subject, message, way_out))
         };
         let Some(repository) = &self.ground.observed.repository else {
             return no("no repository is known for the chart: name one with --repo".to_owned());
@@ -168,7 +176,8 @@ impl Facts<'_> {
                 format!("{owner} set its image, and Helm would fail where it applies another one"),
                 vec![
                     ground_advice(owner),
-                    "--print-values prints the values, for a `helm upgrade --force-conflicts` of your own".to_owned(),
+                    "or set the values with a `helm upgrade --force-conflicts` of your own"
+                        .to_owned(),
                 ],
             ));
         }
@@ -201,13 +210,9 @@ fn ground_advice(owner: &str) -> String {
     }
 }
 
-/// The way out where another tool looks after the release: what to write there.
-fn elsewhere(values: &BTreeMap<String, Digest>) -> Vec<String> {
-    let mut lines = vec!["--print-values prints what to set there".to_owned()];
-    lines.extend(
-        values
-            .iter()
-            .map(|(path, digest)| format!("{path}: {digest}")),
-    );
-    lines
+/// The values, a line each.
+fn lines(values: &BTreeMap<String, Setting>) -> impl Iterator<Item = String> {
+    values
+        .iter()
+        .map(|(path, setting)| format!("{path}: {setting}"))
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Facts, users};
+use super::{Aim, Facts, users};
 use crate::change::ContainerChange;
 use crate::image::{Digest, ImageRef};
 use crate::plan::guards::{cron_job, refusal};
-use crate::plan::{Decision, Guard, ImagePlan, Refusal};
+use crate::plan::{Decision, Guard, ImagePlan, Refusal, Setting};
 use crate::profile::ProfileImage;
 use crate::release::Origin;
 use crate::report::{ContainerId, ImageReport, TagSource};
@@ -29,11 +29,11 @@ pub(super) struct Judged<'facts> {
     pub(super) image: &'facts ImageReport,
     pub(super) plan: ImagePlan,
     pub(super) way: Way,
-    /// The content at which it is held.
-    pub(super) wanted: Option<Digest>,
     pub(super) is_of_one_platform: bool,
     /// The paths of the values that pin it.
     pub(super) values: Vec<String>,
+    /// By path, what values are to be; `None` for the chart's default.
+    pub(super) settings: BTreeMap<String, Option<Setting>>,
     /// What changes in which workload.
     pub(super) changes: BTreeMap<WorkloadId, Vec<ContainerChange>>,
 }
@@ -52,15 +52,18 @@ impl<'facts> Facts<'facts> {
             image,
             plan: ImagePlan::of(image, Decision::Unknown, String::new()),
             way: Way::Nothing,
-            wanted: None,
             is_of_one_platform: false,
             values,
+            settings: BTreeMap::new(),
             changes: BTreeMap::new(),
         };
-        let (decision, reason) = if self.wish.lets_go {
-            self.judge_unpin(known, &mut judged)
-        } else {
-            self.judge_pin(known, &mut judged)
+        let (decision, reason) = match &self.wish.aim {
+            Aim::Hold => self.judge_pin(known, &mut judged),
+            Aim::LetGo => self.judge_unpin(known, &mut judged),
+            Aim::Tag {
+                tag,
+                allow_downgrade,
+            } => self.judge_tag(tag, *allow_downgrade, known, &mut judged),
         };
         judged.plan.decision = decision;
         judged.plan.reason = reason;
@@ -78,7 +81,8 @@ impl<'facts> Facts<'facts> {
             Err((guard, message)) => return refuse(judged, guard, message),
         };
         let wanted = content.digest;
-        judged.wanted = Some(wanted.clone());
+        let held = |path: &String| (path.clone(), Some(Setting::Digest(wanted.clone())));
+        judged.settings = judged.values.iter().map(held).collect();
         judged.is_of_one_platform = content.is_of_one_platform;
         if judged.values.is_empty() {
             if let Some(reason) = self.would_be_moved(known, image) {
@@ -147,7 +151,7 @@ impl<'facts> Facts<'facts> {
             .collect();
         if !by_user.is_empty() {
             let reason = format!("back to the chart's default of {}", by_user.join(" and "));
-            judged.values = by_user;
+            judged.settings = by_user.into_iter().map(|path| (path, None)).collect();
             judged.way = Way::Values;
             judged.changes = self.let_go(image);
             return (Decision::Unpin, reason);
@@ -171,7 +175,11 @@ impl<'facts> Facts<'facts> {
     }
 
     /// Why a change of the workload alone would not last.
-    fn would_be_moved(&self, known: Option<&ProfileImage>, image: &ImageReport) -> Option<String> {
+    pub(super) fn would_be_moved(
+        &self,
+        known: Option<&ProfileImage>,
+        image: &ImageReport,
+    ) -> Option<String> {
         let refresh = &self.ground.profile.automation.image_refresh;
         let job = cron_job(&self.ground, &refresh.job.cron_job)?;
         let version = self.ground.release.chart.version.as_ref();
@@ -195,7 +203,10 @@ impl<'facts> Facts<'facts> {
         let mut changes: BTreeMap<WorkloadId, Vec<ContainerChange>> = BTreeMap::new();
         for used in containers(image) {
             let change = if image.source == TagSource::Env {
-                self.carried(image, used, Some(wanted))
+                let Some(change) = self.carried(image, used, Some(wanted)) else {
+                    continue;
+                };
+                change
             } else {
                 let Some((from, base)) = self.ground.live_image(used).zip(base(used)) else {
                     continue;
@@ -229,7 +240,10 @@ impl<'facts> Facts<'facts> {
                 .find(|running| running.workload == used.workload);
             let former = running.map(|running| running.digest.clone());
             let change = if image.source == TagSource::Env {
-                self.carried(image, used, None)
+                let Some(change) = self.carried(image, used, None) else {
+                    continue;
+                };
+                change
             } else {
                 let Some(from) = self.ground.live_image(used) else {
                     continue;
@@ -264,19 +278,19 @@ impl<'facts> Facts<'facts> {
         changes
     }
 
+    /// The same of what an environment carries; `None` where no content is known at all.
     fn carried(
         &self,
         image: &ImageReport,
         used: &ContainerId,
         wanted: Option<&Digest>,
-    ) -> ContainerChange {
+    ) -> Option<ContainerChange> {
         let former = image.digest.carried.clone();
         let variables = self
             .ground
             .known(image)
             .and_then(|known| known.carried.as_ref());
-        let empty = Digest::from_sha256(&[0; 32]);
-        ContainerChange {
+        Some(ContainerChange {
             container: used.container.clone(),
             image: image.name.clone(),
             variable: variables.map(|carried| format!("{}_IMAGE_DIGEST", carried.variables)),
@@ -285,10 +299,9 @@ impl<'facts> Facts<'facts> {
             wanted: wanted
                 .or(image.digest.published.as_ref())
                 .or(former.as_ref())
-                .cloned()
-                .unwrap_or(empty),
+                .cloned()?,
             former,
-        }
+        })
     }
 
     /// A reference of the image, as some container has it.
@@ -300,7 +313,7 @@ impl<'facts> Facts<'facts> {
     }
 }
 
-fn refuse(judged: &mut Judged<'_>, guard: Guard, message: String) -> (Decision, String) {
+pub(super) fn refuse(judged: &mut Judged<'_>, guard: Guard, message: String) -> (Decision, String) {
     judged.way = Way::Refused(refusal(
         guard,
         judged.image.name.clone(),
@@ -311,7 +324,7 @@ fn refuse(judged: &mut Judged<'_>, guard: Guard, message: String) -> (Decision, 
 }
 
 /// The containers of workloads that roll out that run an image.
-fn containers(image: &ImageReport) -> Vec<&ContainerId> {
+pub(super) fn containers(image: &ImageReport) -> Vec<&ContainerId> {
     image
         .references
         .iter()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::judge::Judged;
-use super::{Facts, users};
+use super::{Aim, Facts, users};
 use crate::ownership::KEEL_POLICY;
 use crate::plan::{Act, ObjectRef, Record, Step, StepState};
 use crate::report::ImageFlag;
@@ -21,12 +21,10 @@ impl Facts<'_> {
         self.touched(judged)
             .into_iter()
             .filter_map(|id| self.ground.live(id))
-            .filter_map(|live| {
-                if self.wish.lets_go {
-                    self.give_back(live, judged)
-                } else {
-                    hold_off(live)
-                }
+            .filter_map(|live| match self.wish.aim {
+                Aim::Hold => hold_off(live),
+                Aim::LetGo => self.give_back(live, judged),
+                Aim::Tag { .. } => None,
             })
             .collect()
     }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Facts;
 use super::judge::{Judged, Way};
+use super::{Aim, Facts};
 use crate::change::ContainerChange;
-use crate::image::Digest;
 use crate::plan::ground::mark_of;
-use crate::plan::{Act, ObjectRef, Record, Rollout, Step, StepState, ValueChange};
+use crate::plan::{Act, ObjectRef, Record, Rollout, Setting, Step, StepState, ValueChange};
 use crate::workload::WorkloadId;
 
 /// What stands for a release in a step: Helm's own kind of record.
@@ -18,12 +17,12 @@ impl Facts<'_> {
     pub(super) fn steps(&self, judged: &[Judged<'_>], warnings: &mut Vec<String>) -> Vec<Step> {
         let mut steps = Vec::new();
         let keel = self.keel(judged);
-        if !self.wish.lets_go {
+        if self.wish.aim != Aim::LetGo {
             steps.extend(keel.clone());
         }
         steps.extend(self.set_values(judged));
         steps.extend(self.change_workloads(judged));
-        if self.wish.lets_go {
+        if self.wish.aim == Aim::LetGo {
             steps.extend(keel);
         }
         if steps
@@ -48,17 +47,15 @@ impl Facts<'_> {
             return None;
         }
         let ground = &self.ground;
-        let mut values: BTreeMap<String, Option<Digest>> = BTreeMap::new();
+        let mut values: BTreeMap<String, Option<Setting>> = BTreeMap::new();
         let mut told = Vec::new();
-        for image in &by_value {
-            let to = image.wanted.as_ref().filter(|_| !self.wish.lets_go);
-            for path in &image.values {
-                values.insert(path.clone(), to.cloned());
-                told.push(match to {
-                    Some(digest) => format!("{path}={}", digest.short()),
-                    None => format!("{path} to the chart's default"),
-                });
-            }
+        for (path, setting) in by_value.iter().flat_map(|image| &image.settings) {
+            values.insert(path.clone(), setting.clone());
+            told.push(match setting {
+                Some(Setting::Digest(digest)) => format!("{path}={}", digest.short()),
+                Some(Setting::Tag(tag)) => format!("{path}={tag}"),
+                None => format!("{path} to the chart's default"),
+            });
         }
         let chart = &ground.release.chart;
         let head = &ground.observed.newest;
@@ -95,11 +92,7 @@ impl Facts<'_> {
                 repository: repository.map(|repository| repository.url.clone()),
                 package: self.package().and_then(|version| version.digest.clone()),
                 values,
-                description: if self.wish.lets_go {
-                    format!("kubectl-tracebloc unpin: {names}")
-                } else {
-                    format!("kubectl-tracebloc pin: {names}")
-                },
+                description: format!("kubectl-tracebloc {}: {names}", self.wish.aim.command()),
                 rollouts: self.rollouts(&by_value),
             }),
         })
@@ -136,6 +129,7 @@ impl Facts<'_> {
             .iter()
             .filter(|image| matches!(image.way, Way::Live))
             .collect();
+        let lets_go = self.wish.aim == Aim::LetGo;
         let mut steps = Vec::new();
         for rollout in self.rollouts(&live) {
             let marks: Vec<(String, String)> = rollout
@@ -146,12 +140,12 @@ impl Facts<'_> {
             let record = Record {
                 workload: rollout.workload.clone(),
                 uid: rollout.uid.clone(),
-                annotations: if self.wish.lets_go {
+                annotations: if lets_go {
                     BTreeMap::new()
                 } else {
                     marks.iter().cloned().collect()
                 },
-                clears: if self.wish.lets_go {
+                clears: if lets_go {
                     marks.into_iter().map(|(key, _)| key).collect()
                 } else {
                     Vec::new()
@@ -167,7 +161,7 @@ impl Facts<'_> {
             let mark = Step {
                 id: format!("mark-{}-{}", id.kind.resource(), id.name),
                 object: object.clone(),
-                summary: if self.wish.lets_go {
+                summary: if lets_go {
                     "take away the mark that it is held"
                 } else {
                     "mark that it is held"
@@ -189,7 +183,9 @@ impl Facts<'_> {
                     act: Act::SetImage(rollout),
                 });
             }
-            steps.push(mark);
+            if !matches!(self.wish.aim, Aim::Tag { .. }) {
+                steps.push(mark);
+            }
         }
         steps
     }

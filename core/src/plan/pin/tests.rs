@@ -2,14 +2,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{PinWish, Pinning, pin};
+use super::{Aim, PinWish, Pinning, pin};
 use crate::assess::tests::{healthy, with_defaults};
 use crate::change::{ANNOTATION, Change, ChangeState};
 use crate::image::{Digest, ImageRef, RunningImage};
 use crate::index::{ChartIndex, ChartVersion};
 use crate::manifest::{Child, Document, Manifest};
 use crate::ownership::KEEL_POLICY;
-use crate::plan::{Act, Decision, Guard, Plan, RefreshWish, Step, WishError, refresh};
+use crate::plan::{Act, Decision, Guard, Plan, RefreshWish, Setting, Step, WishError, refresh};
 use crate::profile::Profile;
 use crate::release::{ApplyMethod, Release, ReleaseStatus};
 use crate::snapshot::{Evidence, ObservedChart, Snapshot};
@@ -17,7 +17,7 @@ use crate::workload::{Container, LiveWorkload, Pod, PodContainer, Rollout};
 
 const VALUE: &str = "images.jobsManager.digest";
 
-fn digest(number: u8) -> Digest {
+pub(super) fn digest(number: u8) -> Digest {
     Digest::from_sha256(&[number; 32])
 }
 
@@ -30,7 +30,7 @@ fn main_workload(snapshot: &mut Snapshot) -> &mut LiveWorkload {
     &mut snapshot.live[0]
 }
 
-fn release(snapshot: &mut Snapshot) -> &mut Release {
+pub(super) fn release(snapshot: &mut Snapshot) -> &mut Release {
     let Evidence::Known(release) = &mut snapshot.releases[0].record else {
         panic!("no release")
     };
@@ -38,7 +38,12 @@ fn release(snapshot: &mut Snapshot) -> &mut Release {
 }
 
 /// A settled release whose pods run these contents, while the tag points to content 9; its chart's package is to be had.
-fn running(version: &str, defaults: &Value, values: &Value, contents: &[u8]) -> Snapshot {
+pub(super) fn running(
+    version: &str,
+    defaults: &Value,
+    values: &Value,
+    contents: &[u8],
+) -> Snapshot {
     let mut snapshot = with_defaults(version, defaults, values);
     let repository = snapshot.releases[0].repository.clone().unwrap();
     let record = release(&mut snapshot);
@@ -108,7 +113,8 @@ fn unpinned(contents: &[u8]) -> Snapshot {
 fn wish(lets_go: bool) -> PinWish {
     PinWish {
         images: BTreeSet::from(["jobs-manager".to_owned()]),
-        lets_go,
+        override_managed: false,
+        aim: if lets_go { Aim::LetGo } else { Aim::Hold },
         helm: Some(4),
     }
 }
@@ -122,11 +128,11 @@ fn let_go(snapshot: &Snapshot) -> Plan {
     pin(snapshot, &profile, &wish(true)).unwrap().plan
 }
 
-fn guards(plan: &Plan) -> Vec<Guard> {
+pub(super) fn guards(plan: &Plan) -> Vec<Guard> {
     plan.refusals.iter().map(|refusal| refusal.guard).collect()
 }
 
-fn words(plan: &Plan) -> Vec<&'static str> {
+pub(super) fn words(plan: &Plan) -> Vec<&'static str> {
     plan.steps.iter().map(|step| step.act.as_str()).collect()
 }
 
@@ -139,7 +145,13 @@ fn values(plan: &Plan) -> Vec<(&str, Option<Digest>)> {
     set.unwrap()
         .values
         .iter()
-        .map(|(path, digest)| (path.as_str(), digest.clone()))
+        .map(|(path, setting)| {
+            let digest = setting.as_ref().map(|setting| match setting {
+                Setting::Digest(digest) => digest.clone(),
+                Setting::Tag(tag) => panic!("{tag}"),
+            });
+            (path.as_str(), digest)
+        })
         .collect()
 }
 
@@ -154,7 +166,7 @@ fn what_runs_is_held_by_every_value_that_the_chart_has_for_it() {
         ("images.requestsProxy.digest", Some(digest(1))),
     ];
     assert_eq!(values(&plan), both);
-    assert_eq!(told[VALUE], digest(1));
+    assert_eq!(told[VALUE], Setting::Digest(digest(1)));
     let later = hold(&running("1.9.40", &defaults(), &json!({}), &[1]));
     let own = [(VALUE, Some(digest(1)))];
     assert_eq!(values(&later.plan), own, "it falls back to the image's own");
