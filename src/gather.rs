@@ -136,15 +136,7 @@ pub(crate) async fn gather(
         .as_deref()
         .filter(|_| request.use_cache)
         .map(|directory| Cache::at(directory, context.now));
-    let registry = Registry::new(
-        http.limited(request.max_requests),
-        RegistryOptions {
-            plain_http: [&request.plain_http[..], &context.pulls.insecure].concat(),
-            credentials: context.credentials.clone(),
-            cache: cache.clone(),
-            ..RegistryOptions::default()
-        },
-    );
+    let registry = registry(context, request, &http, cache.clone());
     let wanted = if request.question.chart {
         charts::wanted(
             &mut snapshot,
@@ -180,6 +172,24 @@ pub(crate) async fn gather(
     }
     ui.detail(|| format!("{} requests to the API server", cluster.requests()));
     Ok(Gathered { snapshot, notes })
+}
+
+/// Registries, asked as the call and the user's configuration say.
+fn registry(
+    context: &Context,
+    request: &Request,
+    http: &HttpClient,
+    cache: Option<Cache>,
+) -> Registry {
+    Registry::new(
+        http.limited(request.max_requests),
+        RegistryOptions {
+            plain_http: [&request.plain_http[..], &context.pulls.insecure].concat(),
+            credentials: context.credentials.clone(),
+            cache,
+            ..RegistryOptions::default()
+        },
+    )
 }
 
 /// What runs, and what is published of it.

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tracebloc_bed::chart::Chart;
 use tracebloc_bed::cluster::Output;
+use tracebloc_bed::image::Image;
+use tracebloc_bed::repository::push_oci;
 use tracebloc_bed::{Bed, Helm, Install, Tenant};
 
 use crate::refresh::{annotation, decision, object, plan, recorded, refresh, running, steps};
@@ -310,6 +312,9 @@ fn guards_say_no_before_anything_is_begun() {
     let mark = "argocd.argoproj.io/tracking-id";
     kubectl(&["annotate", main, &format!("{mark}=app:apps/Deployment:x/y")]);
     assert_eq!(refused(&tenant, "jobs-manager"), ["managed-elsewhere"]);
+    let override_it = ["--override-managed", "--dry-run"];
+    let over = plan(&hold(&tenant, "pin", "jobs-manager", &override_it), 0);
+    assert_eq!(steps(&over), [("set-value", "pin-refuse", "pending")]);
     kubectl(&["annotate", main, &format!("{mark}-")]);
     // What the chart's own refresh does in later versions.
     let two = tenant
@@ -355,6 +360,43 @@ fn a_package_that_is_not_the_published_one_is_not_installed() {
     assert_eq!(output.code, Some(1), "{output}");
     assert!(output.stderr.contains("not the one"), "{output}");
     assert!(images(&tenant, "pin-package-jobs-manager")[0].ends_with(":prod"));
+}
+
+#[test]
+fn a_chart_in_a_registry_serves_as_well_and_only_the_chart_that_is_deployed() {
+    let tenant = installed("pin-oci", "1.9.28");
+    let registry = tenant.bed().registry();
+    let sample = |name: &str| Chart::sample(name, &tenant.registry_path()).unwrap();
+    let right = format!("{}/charts", tenant.namespace());
+    push_oci(registry, &right, &sample("client-1.9.28")).unwrap();
+    // The tag of the deployed version, with another one in it; and with an image in it.
+    let wrong = format!("{}/wrong", tenant.namespace());
+    let mut other = sample("client-1.9.40");
+    other.version = "1.9.28".to_owned();
+    push_oci(registry, &wrong, &other).unwrap();
+    tenant
+        .publish("images/client", "1.9.28", &Image::new("no chart"))
+        .unwrap();
+    let from = |place: &str| {
+        let address = format!("oci://{}/{place}", registry.host());
+        hold(&tenant, "pin", "jobs-manager", &["--repo", &address])
+    };
+    for place in [wrong, format!("{}/images", tenant.namespace())] {
+        let output = from(&place);
+        assert_eq!(output.code, Some(1), "{output}");
+        assert!(
+            output.stderr.contains("not that version of the chart"),
+            "{output}"
+        );
+        assert!(images(&tenant, "pin-oci-jobs-manager")[0].ends_with(":prod"));
+    }
+    let pinned = plan(&from(&right), 0);
+    assert_eq!(
+        steps(&pinned),
+        [("set-value", "pin-oci", "done")],
+        "{pinned:#}"
+    );
+    assert!(images(&tenant, "pin-oci-jobs-manager")[0].contains("@sha256:"));
 }
 
 #[test]
@@ -419,20 +461,19 @@ fn gone_back_and_held_by_one_command() {
         .unwrap();
     plan(&refresh(&tenant, &[]), 0);
     assert_eq!(running(&tenant, "api"), [moved.digest]);
-    let output = run(
-        &tenant,
-        &[
-            "refresh",
-            "--rollback",
-            "--pin",
-            "--yes",
-            "--context",
-            "bed",
-            "--timeout",
-            "60s",
+    let both = plan(&refresh(&tenant, &["--rollback", "--pin"]), 0);
+    let (main, proxy) = ("pin-back-jobs-manager", "pin-back-requests-proxy");
+    assert_eq!(
+        steps(&both),
+        [
+            ("record", main, "done"),
+            ("set-image", main, "done"),
+            ("set-image", proxy, "done"),
+            ("record", main, "done"),
+            ("set-value", "pin-back", "done"),
         ],
+        "{both:#}"
     );
-    assert_eq!(output.code, Some(0), "{output}");
     assert_eq!(running(&tenant, "api"), good);
     assert_eq!(
         value(&tenant, "pin-back", "/images/jobsManager/digest"),
@@ -442,6 +483,39 @@ fn gone_back_and_held_by_one_command() {
         decision(&plan(&refresh(&tenant, &[]), 0), "jobs-manager"),
         "pinned"
     );
+}
+
+#[test]
+fn what_was_gone_back_to_is_told_also_where_it_cannot_be_held() {
+    let tenant = installed("pin-nohold", "1.9.28");
+    recorded(&tenant);
+    let good = running(&tenant, "api");
+    tenant
+        .move_tag("tracebloc/jobs-manager", "prod", "two")
+        .unwrap();
+    plan(&refresh(&tenant, &[]), 0);
+    let mut command = crate::support::command(&tenant, &[]);
+    command.env("PATH", "/no/such/folder");
+    command.args([
+        "refresh",
+        "--rollback",
+        "--pin",
+        "--yes",
+        "--context",
+        "bed",
+    ]);
+    command.args([
+        "--output",
+        "json",
+        "--timeout",
+        "60s",
+        "--namespace",
+        tenant.namespace(),
+    ]);
+    let output = Output::of(&mut command).unwrap();
+    let back = plan(&output, 3);
+    assert!(steps(&back).iter().all(|step| step.2 == "done"), "{output}");
+    assert_eq!(running(&tenant, "api"), good);
 }
 
 #[test]

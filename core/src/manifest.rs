@@ -25,6 +25,9 @@ const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
+/// The layer of a Helm chart's package (Helm's `pkg/registry`, `ChartLayerMediaType`).
+const CHART_CONTENT: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+
 /// The annotation by which `BuildKit` marks children that are attestations about other children.
 const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 
@@ -203,6 +206,17 @@ impl Manifest {
     }
 }
 
+/// The package in the manifest of a Helm chart; `None` where it is something else's.
+pub fn chart_content(body: &[u8]) -> Option<Digest> {
+    let manifest: ChartManifest = serde_json::from_slice(body).ok()?;
+    let is_content = |layer: &RawLayer| essence(&layer.media_type) == CHART_CONTENT;
+    manifest
+        .layers
+        .into_iter()
+        .find(is_content)
+        .map(|layer| layer.digest)
+}
+
 /// A media type without its parameters, in lower case.
 fn essence(media_type: &str) -> String {
     media_type
@@ -221,6 +235,18 @@ struct RawManifest {
     manifests: Option<Vec<RawChild>>,
     config: Option<RawDescriptor>,
     layers: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct ChartManifest {
+    layers: Vec<RawLayer>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawLayer {
+    media_type: String,
+    digest: Digest,
 }
 
 #[derive(Deserialize)]

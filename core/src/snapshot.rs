@@ -61,6 +61,11 @@ impl RepositoryRef {
     pub fn is_same(&self, other: &Self) -> bool {
         self.url == other.url && self.name == other.name && self.masked == other.masked
     }
+
+    /// True if it is a registry.
+    pub fn is_oci(&self) -> bool {
+        self.url.starts_with("oci://")
+    }
 }
 
 /// Who named a chart repository, strongest first.

@@ -62,6 +62,17 @@ pub(crate) enum ChartsError {
         /// Who gave it.
         endpoint: Endpoint,
     },
+    /// What a registry has under a version's tag is not that chart.
+    #[error("what `{repository}` has under the tag of {version} is not that version of the chart")]
+    NoChart {
+        /// The repository.
+        repository: String,
+        /// The version.
+        version: String,
+    },
+    /// The tag of a version was moved while it was looked at.
+    #[error("the tag of the version was moved to another package meanwhile")]
+    Replaced,
     /// No answer.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -109,6 +120,8 @@ impl ChartsError {
                 Self::Url
                 | Self::NoDigest
                 | Self::OtherContent { .. }
+                | Self::NoChart { .. }
+                | Self::Replaced
                 | Self::NotModified { .. }
                 | Self::Pem { .. }
                 | Self::HalfIdentity

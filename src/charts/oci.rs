@@ -2,8 +2,9 @@
 
 use tracebloc_core::assess::source::RepositorySource;
 use tracebloc_core::image::{Repository, Tag};
-use tracebloc_core::index::{ChartConfig, ChartIndex};
+use tracebloc_core::index::{ChartConfig, ChartIndex, ChartVersion};
 use tracebloc_core::manifest::Manifest;
+use tracebloc_core::name::ChartName;
 use tracebloc_core::version::Version;
 
 use super::{Charts, ChartsError};
@@ -33,7 +34,7 @@ impl Charts<'_> {
         version: &Version,
     ) -> Result<Details, ChartsError> {
         let repository = place(source)?;
-        let tag = Tag::parse(&version.as_str().replace('+', "_")).map_err(|_| ChartsError::Url)?;
+        let tag = tag_of(version)?;
         let (digest, manifest) = self.registry.tagged(&repository, &tag).await?;
         let config = match manifest {
             // Charts are for every platform; an index is an image's.
@@ -50,6 +51,39 @@ impl Charts<'_> {
                 .map(str::to_owned),
         })
     }
+
+    /// The package of a version: one chart of that name and version, and the very one whose digest is known from before, if one is. Each part is what the
+    /// part before names by its digest.
+    pub(super) async fn tagged_package(
+        &self,
+        source: &RepositorySource,
+        chart: &ChartName,
+        version: &ChartVersion,
+    ) -> Result<Vec<u8>, ChartsError> {
+        let repository = place(source)?;
+        let no_chart = || ChartsError::NoChart {
+            repository: repository.familiar(),
+            version: version.version.to_string(),
+        };
+        let tag = tag_of(&version.version)?;
+        let tagged = self.registry.chart(&repository, &tag).await?;
+        let tagged = tagged.ok_or_else(no_chart)?;
+        let known = version.digest.as_ref().map(|hex| format!("sha256:{hex}"));
+        if known.is_some_and(|known| known != tagged.manifest.to_string()) {
+            return Err(ChartsError::Replaced);
+        }
+        let config = self.registry.blob(&repository, &tagged.config).await?;
+        if !ChartConfig::parse(&config).is_some_and(|config| config.is_of(chart, &version.version))
+        {
+            return Err(no_chart());
+        }
+        Ok(self.registry.blob(&repository, &tagged.package).await?)
+    }
+}
+
+/// The tag of a version: a tag cannot have a `+`.
+fn tag_of(version: &Version) -> Result<Tag, ChartsError> {
+    Tag::parse(&version.as_str().replace('+', "_")).map_err(|_| ChartsError::Url)
 }
 
 /// True if a registry is asked over http for this chart.

@@ -4,6 +4,7 @@ use tokio::time::{Duration, Instant};
 use tracebloc_core::assess::source::RepositorySource;
 use tracebloc_core::image::Digest;
 use tracebloc_core::index::ChartVersion;
+use tracebloc_core::name::ChartName;
 use url::Url;
 
 use super::{Charts, ChartsError, user_info};
@@ -22,8 +23,12 @@ impl Charts<'_> {
     pub(crate) async fn package(
         &self,
         source: &RepositorySource,
+        chart: &ChartName,
         version: &ChartVersion,
     ) -> Result<Vec<u8>, ChartsError> {
+        if source.is_oci() {
+            return self.tagged_package(source, chart, version).await;
+        }
         let digest = version.digest.as_deref();
         let digest = digest.and_then(|hex| Digest::parse(&format!("sha256:{hex}")).ok());
         let digest = digest.ok_or(ChartsError::NoDigest)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tracebloc_core::assess::Question;
-use tracebloc_core::plan::{self, Act, Aim, Decision, Pinning, Plan, Setting};
+use tracebloc_core::plan::{self, Act, Aim, Decision, Pinning, Plan, Setting, Step};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::snapshot::Snapshot;
 
@@ -48,14 +48,19 @@ pub(crate) async fn unpin(
     Box::pin(run(context, ui, interrupt, args.hold, manner)).await
 }
 
-/// `refresh --rollback --pin`: what was gone back to is held.
+/// `refresh --rollback --pin`: what was gone back to is held. What was done for that is told with it.
 pub(super) async fn hold(
     context: Context,
     ui: &Ui,
     interrupt: &Interrupt,
     args: HoldArgs,
+    done: Vec<Step>,
 ) -> Result<Exit, Error> {
-    Box::pin(run(context, ui, interrupt, args, Manner::default())).await
+    let manner = Manner {
+        done,
+        ..Manner::default()
+    };
+    Box::pin(run(context, ui, interrupt, args, manner)).await
 }
 
 /// `refresh --tag`: images are moved to another tag.
@@ -82,6 +87,8 @@ struct Manner {
     /// `--print-values`: nothing is changed.
     prints_values: bool,
     soak: Duration,
+    /// What was done before in the same call.
+    done: Vec<Step>,
 }
 
 /// The same of the images that a plan moved.
@@ -113,6 +120,7 @@ async fn run(
         aim,
         prints_values,
         soak,
+        done,
     } = manner;
     let question = question(&aim, &args);
     let wish = args.wish(aim, helm.as_ref().ok().map(|helm| helm.major));
@@ -158,7 +166,7 @@ async fn run(
     if prints_values {
         return print_values(ui, &plan, &values.unwrap_or_default());
     }
-    let says = |plan: &Plan| show(ui, plan, &[], args.output);
+    let says = |plan: &Plan| show(ui, plan, &done, args.output);
     if args.approval.dry_run || !plan.refusals.is_empty() || plan.steps.is_empty() {
         says(&plan)?;
         return Ok(end(&plan));

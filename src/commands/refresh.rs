@@ -15,7 +15,7 @@ use super::pin;
 use super::reading::{self, Subject};
 use crate::apply::{self, Means, Pace};
 use crate::approve::{self, Approved};
-use crate::cli::{PlanFormat, RefreshArgs};
+use crate::cli::{HoldArgs, PlanFormat, RefreshArgs};
 use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::gather::{self, Request, Scope};
@@ -82,13 +82,18 @@ pub(crate) async fn run(
             .any(|step| matches!(step.act, Act::Finish(_)));
         let says = |plan: &Plan| show(ui, plan, &done, args.output);
         if approval.dry_run || !plan.refusals.is_empty() || plan.steps.is_empty() {
-            says(&plan)?;
             return match hold {
                 // It was gone back before, and is only to be held yet.
                 Some(hold) if plan.is_empty() && !hold.image.is_empty() => {
-                    pin::hold(context, ui, interrupt, hold).await
+                    if is_screen {
+                        says(&plan)?;
+                    }
+                    pin::hold(context, ui, interrupt, hold, done).await
                 }
-                Some(_) | None => Ok(end(&plan)),
+                Some(_) | None => {
+                    says(&plan)?;
+                    Ok(end(&plan))
+                }
             };
         }
         if is_screen {
@@ -117,12 +122,39 @@ pub(crate) async fn run(
             done.extend(carried_out.steps);
             continue;
         }
-        tell(ui, &carried_out, args.output, says)?;
         if let Some(hold) = hold {
-            return pin::hold(context, ui, interrupt, pin::of_plan(hold, &carried_out)).await;
+            if is_screen {
+                tell(ui, &carried_out, args.output, says)?;
+            }
+            done.extend(carried_out.steps.clone());
+            return then_hold(context, ui, interrupt, hold, carried_out, done).await;
         }
+        tell(ui, &carried_out, args.output, says)?;
         return Ok(if incomplete { Exit::Failed } else { Exit::Done });
     }
+}
+
+/// Holds what was gone back to. Programs are told of both at the end, in one plan; of the way back alone where nothing comes of the other.
+async fn then_hold(
+    context: Context,
+    ui: &Ui,
+    interrupt: &Interrupt,
+    hold: HoldArgs,
+    back: Plan,
+    done: Vec<Step>,
+) -> Result<Exit, Error> {
+    let output = hold.output;
+    let hold = pin::of_plan(hold, &back);
+    let outcome = pin::hold(context, ui, interrupt, hold, done.clone()).await;
+    let is_told = matches!(&outcome, Ok(_) | Err(Error::Apply(_)));
+    if !output.is_screen() && !is_told {
+        let back = Plan {
+            steps: done,
+            ..back
+        };
+        show(ui, &back, &[], output)?;
+    }
+    outcome
 }
 
 /// Carries out what was approved. What came of its steps is shown to programs also where it failed.

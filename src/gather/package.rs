@@ -4,12 +4,11 @@ use tracebloc_core::assess::source::repositories;
 use tracebloc_core::profile::Profile;
 use tracebloc_core::snapshot::Snapshot;
 
-use super::Request;
+use super::{Request, registry};
 use crate::charts::{Charts, ChartsError};
 use crate::context::Context;
 use crate::error::Error;
 use crate::http::HttpClient;
-use crate::registry::{Registry, RegistryOptions};
 
 /// Fetches it, and holds it against what the index says.
 pub(crate) async fn package(
@@ -38,10 +37,10 @@ pub(crate) async fn package(
         })
         .ok_or_else(gone)?;
     let http = HttpClient::new(request.roots.clone(), None)?;
-    let registry = Registry::new(http.clone(), RegistryOptions::default());
+    let registry = registry(context, request, &http, None);
     let charts = Charts::new(http, &registry, None, context.repositories(), context.now);
     charts
-        .package(&source, version)
+        .package(&source, &release.chart.name, version)
         .await
         .map_err(Error::Package)
 }

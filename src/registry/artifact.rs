@@ -3,11 +3,22 @@
 use std::sync::PoisonError;
 
 use tracebloc_core::image::{Digest, Repository, Tag};
-use tracebloc_core::manifest::Manifest;
+use tracebloc_core::manifest::{Manifest, chart_content};
 
 use super::{
     CONTENT_DIGEST, Method, Registry, RegistryError, Visit, check_digest, digest_of, permit,
 };
+
+/// A chart under a tag.
+#[derive(Debug)]
+pub(crate) struct TaggedChart {
+    /// The digest of its manifest.
+    pub(crate) manifest: Digest,
+    /// The digest of its configuration.
+    pub(crate) config: Digest,
+    /// The digest of its package.
+    pub(crate) package: Digest,
+}
 
 impl Registry {
     /// The manifest that a tag points to now, with its digest.
@@ -16,6 +27,33 @@ impl Registry {
         repository: &Repository,
         tag: &Tag,
     ) -> Result<(Digest, Manifest), RegistryError> {
+        let (digest, manifest, _) = self.document(repository, tag).await?;
+        Ok((digest, manifest))
+    }
+
+    /// The chart that a tag points to now: the digest of its manifest, its configuration and its package; `None` where it is no chart.
+    pub(crate) async fn chart(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+    ) -> Result<Option<TaggedChart>, RegistryError> {
+        let (manifest, content, body) = self.document(repository, tag).await?;
+        let Manifest::Image { config } = content else {
+            return Ok(None);
+        };
+        Ok(chart_content(&body).map(|package| TaggedChart {
+            manifest,
+            config,
+            package,
+        }))
+    }
+
+    /// The manifest that a tag points to now, with its digest and its bytes.
+    async fn document(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+    ) -> Result<(Digest, Manifest, Vec<u8>), RegistryError> {
         let semaphore = self.semaphore(repository);
         let _permit = permit(&semaphore).await;
         let mut visit = self.visit(repository, tag.to_string())?;
@@ -26,7 +64,8 @@ impl Registry {
         let announced = answer
             .header(CONTENT_DIGEST)
             .and_then(|digest| Digest::parse(digest).ok());
-        self.keep(repository, announced.as_ref(), &answer)
+        let (digest, manifest) = self.keep(repository, announced.as_ref(), &answer)?;
+        Ok((digest, manifest, answer.body))
     }
 
     /// A small blob, checked against its digest.

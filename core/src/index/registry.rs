@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::{ChartIndex, ChartVersion, RejectedVersion, Rejection};
+use crate::name::ChartName;
 use crate::version::Version;
 
 /// What the configuration of a chart's manifest says: its `Chart.yaml` as JSON.
@@ -24,6 +25,12 @@ impl ChartConfig {
     pub fn parse(body: &[u8]) -> Option<Self> {
         let config: Self = serde_json::from_slice(body).ok()?;
         (!config.name.is_empty() && !config.version.is_empty()).then_some(config)
+    }
+
+    /// True if it is of that version of the chart.
+    pub fn is_of(&self, chart: &ChartName, version: &Version) -> bool {
+        self.name == chart.as_str()
+            && Version::parse(&self.version).is_ok_and(|own| own == *version)
     }
 }
 

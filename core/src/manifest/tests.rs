@@ -71,6 +71,20 @@ fn all_four_types_are_read_from_the_header_the_document_or_the_shape() {
 }
 
 #[test]
+fn the_package_of_a_chart_is_its_layer_of_that_type() {
+    let layer = |media_type: &str, number: char| serde_json::json!({"mediaType": media_type, "digest": digest(number)});
+    let of = |layers: serde_json::Value| {
+        chart_content(serde_json::json!({"layers": layers}).to_string().as_bytes())
+    };
+    let provenance = layer("application/vnd.cncf.helm.chart.provenance.v1.prov", 'a');
+    let content = layer(CHART_CONTENT, 'b');
+    let found = of([provenance.clone(), content].into_iter().collect());
+    assert_eq!(found, Some(digest('b')));
+    assert_eq!(of([provenance].into_iter().collect()), None);
+    assert_eq!(chart_content(b"<html>"), None);
+}
+
+#[test]
 fn what_cannot_be_trusted_is_refused() {
     let both = format!(
         r#"{{"manifests":[],"config":{{"digest":"{}"}}}}"#,

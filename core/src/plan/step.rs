@@ -174,7 +174,7 @@ pub struct ValueChange {
     /// Where its package is; absent where no repository is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
-    /// SHA-256 of the package, by the repository's index.
+    /// SHA-256 of the package, by the repository's index; absent for a registry, which names it by its digest itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
     /// What is set, by path; null takes the user's value away, so that the chart's default counts again.

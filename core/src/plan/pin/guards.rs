@@ -133,10 +133,8 @@ impl Facts<'_> {
                 "{} does not list the version that is deployed",
                 repository.url
             )),
-            Some(_) if repository.url.starts_with("oci://") => {
-                no("charts in a registry are not fetched for this yet".to_owned())
-            }
-            Some(version) if version.digest.is_none() => no(format!(
+            // A registry names every part by its digest.
+            Some(version) if version.digest.is_none() && !repository.is_oci() => no(format!(
                 "the index of {} has no digest to check the package against",
                 repository.url
             )),

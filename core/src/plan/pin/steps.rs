@@ -7,6 +7,7 @@ use super::{Aim, Facts};
 use crate::change::ContainerChange;
 use crate::plan::ground::mark_of;
 use crate::plan::{Act, ObjectRef, Record, Rollout, Setting, Step, StepState, ValueChange};
+use crate::snapshot::RepositoryRef;
 use crate::workload::WorkloadId;
 
 /// What stands for a release in a step: Helm's own kind of record.
@@ -90,7 +91,10 @@ impl Facts<'_> {
                 chart: chart.name.clone(),
                 version: chart.version_text.clone(),
                 repository: repository.map(|repository| repository.url.clone()),
-                package: self.package().and_then(|version| version.digest.clone()),
+                package: self
+                    .package()
+                    .filter(|_| !repository.is_some_and(RepositoryRef::is_oci))
+                    .and_then(|version| version.digest.clone()),
                 values,
                 description: format!("kubectl-tracebloc {}: {names}", self.wish.aim.command()),
                 rollouts: self.rollouts(&by_value),
