@@ -92,18 +92,30 @@ fn the_value_that_names_a_tag_is_changed_and_nothing_else_with_both_helms() {
 #[test]
 fn what_no_tag_would_move_is_refused_and_nothing_is_begun() {
     let tenant = tenant("tag-refused");
+    tenant.publish_all("prod", "one").unwrap();
+    let present = tenant
+        .publish("busybox", "1.35", &Image::new("busybox 1.35"))
+        .unwrap();
     let chart = Install::client("tag-refused", "1.9.28")
-        .set(format!("images.busybox.digest=sha256:{}", "0".repeat(64)));
+        .set(format!("images.busybox.digest={}", present.digest));
+    install(&tenant, &chart);
     tenant
         .publish("busybox", "1.36", &Image::new("busybox 1.36"))
         .unwrap();
-    // Nothing waits for pods that cannot pull the zeros.
-    tenant.publish_all("prod", "one").unwrap();
-    tenant.install(&chart).unwrap().success().unwrap();
     let busybox = to(&tenant, "busybox", "1.36", &[]);
     assert_eq!(refused(&busybox), ["tag-not-in-force"]);
+    let refusal = plan(&busybox, 11)["refusals"][0].clone();
+    paste(&tenant, refusal["advice"][0].as_str().unwrap(), Helm::Four)
+        .success()
+        .unwrap();
+    plan(&to(&tenant, "busybox", "1.36", &["--dry-run"]), 0);
     let unheard = to(&tenant, "egress-proxy", "6.7-24.04_beta", &[]);
     assert_eq!(refused(&unheard), ["tag-unavailable"]);
+    let refusal = plan(&unheard, 11)["refusals"][0].clone();
+    paste(&tenant, refusal["advice"][0].as_str().unwrap(), Helm::Four)
+        .success()
+        .unwrap();
+    assert_eq!(decision(&plan(&unheard, 11), "egress-proxy"), "refused");
     tenant
         .publish("tracebloc/jobs-manager", "2.0.0", &Image::new("two"))
         .unwrap();

@@ -171,7 +171,9 @@ pub(crate) fn paste(tenant: &Tenant<'_>, line: &str, helm: Helm) -> Output {
             ),
     );
     shell.env("PATH", path.unwrap());
-    let asks = line.starts_with("kubectl tracebloc refresh ");
+    let asks = ["refresh ", "unpin "]
+        .iter()
+        .any(|command| line.starts_with(&format!("kubectl tracebloc {command}")));
     shell.args(["-c", &format!("{line}{}", if asks { " --yes" } else { "" })]);
     Output::of(&mut shell).unwrap()
 }

@@ -90,7 +90,22 @@ impl<'facts> Advisor<'facts> {
 
     /// Brings what runs of a release to what is published, with further words such as `--force`.
     pub fn refresh(self, release: &ReleaseId, words: &[&str]) -> String {
-        let mut line = CommandLine::new("kubectl tracebloc refresh");
+        self.own("refresh", release, words)
+    }
+
+    /// Lets go of an image that `pin` holds.
+    pub fn unpin(self, release: &ReleaseId, image: &str) -> String {
+        self.own("unpin", release, &["--image", image])
+    }
+
+    /// Tells the newer tags of a release's images.
+    pub fn newer_tags(self, release: &ReleaseId) -> String {
+        self.own("outdated", release, &["--only", "image"])
+    }
+
+    fn own(self, command: &str, release: &ReleaseId, words: &[&str]) -> String {
+        let mut line = CommandLine::new("kubectl tracebloc");
+        line.word(command);
         line.word(&release.to_string());
         for word in words {
             line.word(word);

@@ -99,7 +99,7 @@ fn images(text: &mut String, plan: &Plan, look: &Look) {
         };
         let style = match image.decision {
             Decision::Move | Decision::Pin | Decision::Unpin => look.styles.warning,
-            Decision::Unknown => look.styles.danger,
+            Decision::Unknown | Decision::Refused => look.styles.danger,
             Decision::Current => look.styles.good,
             _ => look.styles.faint,
         };
@@ -110,7 +110,11 @@ fn images(text: &mut String, plan: &Plan, look: &Look) {
             Cell::from(running),
         ];
         cells.extend(is_wide.then(|| Cell::from(or_none(image.recorded.as_ref()))));
-        cells.push(Cell::from(&image.reason));
+        cells.push(match image.decision {
+            // The whole reason, with its way out, stands below.
+            Decision::Refused => Cell::from("see below"),
+            _ => Cell::from(&image.reason),
+        });
         grid.row(cells);
     }
     grid.write(text, look.width);
@@ -132,6 +136,7 @@ fn decision(decision: Decision) -> &'static str {
         Decision::TooYoung | Decision::Paced => "wait",
         Decision::Idle => "idle",
         Decision::NotAskedFor => "not asked for",
+        Decision::Refused => "refused",
         Decision::Unknown => "unknown",
     }
 }

@@ -95,6 +95,8 @@ pub enum Decision {
     Idle,
     /// Nothing: it was not asked for.
     NotAskedFor,
+    /// Nothing: a guard says no to it.
+    Refused,
     /// Nothing: how it stands could not be established.
     Unknown,
 }

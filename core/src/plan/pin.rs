@@ -12,7 +12,7 @@ mod tag;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ground::{Ground, WishError};
-use super::{Decision, OnFailure, Plan, Setting};
+use super::{Decision, Guard, OnFailure, Plan, Setting};
 use crate::assess::{self, Question};
 use crate::image::Tag;
 use crate::profile::Profile;
@@ -59,6 +59,28 @@ pub struct Pinning {
     pub plan: Plan,
     /// By path, what the values are to be, whether they are so already or not: for those who keep theirs elsewhere.
     pub values: BTreeMap<String, Setting>,
+}
+
+/// Why one image is left as it is, with the ways out.
+struct No {
+    guard: Guard,
+    message: String,
+    advice: Vec<String>,
+}
+
+impl No {
+    fn new(guard: Guard, message: impl Into<String>) -> Self {
+        Self {
+            guard,
+            message: message.into(),
+            advice: Vec::new(),
+        }
+    }
+
+    fn advise(mut self, line: impl Into<String>) -> Self {
+        self.advice.push(line.into());
+        self
+    }
 }
 
 /// What a plan is made from.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Facts;
+use super::{Facts, No};
 use crate::image::Digest;
 use crate::manifest::{Document, Manifest};
 use crate::plan::Guard;
@@ -17,8 +17,8 @@ pub(super) struct Content {
 
 impl Facts<'_> {
     /// What all pods run of an image, or why there is nothing to hold.
-    pub(super) fn content(&self, image: &ImageReport) -> Result<Content, (Guard, String)> {
-        let refuse = |guard, message: &str| Err((guard, message.to_owned()));
+    pub(super) fn content(&self, image: &ImageReport) -> Result<Content, No> {
+        let refuse = |guard, message: &str| Err(No::new(guard, message));
         if image.source == TagSource::Env {
             return match &image.digest.carried {
                 Some(carried) => Ok(Content {
@@ -57,7 +57,7 @@ impl Facts<'_> {
                 digest,
                 is_of_one_platform,
             }),
-            (Some((one, _)), Some((other, _))) => Err((
+            (Some((one, _)), Some((other, _))) => Err(No::new(
                 Guard::Skewed,
                 format!(
                     "its pods run different content, such as {} and {}: refresh brings them together",

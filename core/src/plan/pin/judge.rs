@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Aim, Facts, users};
+use super::{Aim, Facts, No, users};
 use crate::change::ContainerChange;
 use crate::image::{Digest, ImageRef};
 use crate::plan::guards::{cron_job, refusal};
@@ -78,7 +78,7 @@ impl<'facts> Facts<'facts> {
         let image = judged.image;
         let content = match self.content(image) {
             Ok(content) => content,
-            Err((guard, message)) => return refuse(judged, guard, message),
+            Err(no) => return refuse(judged, no),
         };
         let wanted = content.digest;
         let held = |path: &String| (path.clone(), Some(Setting::Digest(wanted.clone())));
@@ -86,12 +86,12 @@ impl<'facts> Facts<'facts> {
         judged.is_of_one_platform = content.is_of_one_platform;
         if judged.values.is_empty() {
             if let Some(reason) = self.would_be_moved(known, image) {
-                return refuse(judged, Guard::RefreshActive, reason);
+                return refuse(judged, No::new(Guard::RefreshActive, reason));
             }
             if users(image).is_empty() {
                 let reason =
                     "the chart has no value that pins it, and what runs it is made anew each time";
-                return refuse(judged, Guard::NotPinnable, reason.to_owned());
+                return refuse(judged, No::new(Guard::NotPinnable, reason));
             }
             if users(image)
                 .iter()
@@ -313,14 +313,15 @@ impl<'facts> Facts<'facts> {
     }
 }
 
-pub(super) fn refuse(judged: &mut Judged<'_>, guard: Guard, message: String) -> (Decision, String) {
-    judged.way = Way::Refused(refusal(
+pub(super) fn refuse(judged: &mut Judged<'_>, no: No) -> (Decision, String) {
+    let No {
         guard,
-        judged.image.name.clone(),
-        message.clone(),
-        Vec::new(),
-    ));
-    (Decision::Unknown, message)
+        message,
+        advice,
+    } = no;
+    let subject = judged.image.name.clone();
+    judged.way = Way::Refused(refusal(guard, subject, message.clone(), advice));
+    (Decision::Refused, message)
 }
 
 /// The containers of workloads that roll out that run an image.

@@ -6,7 +6,7 @@ mod choice;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::judge::{Judged, Way, containers, refuse};
-use super::{Facts, users};
+use super::{Facts, No, users};
 use crate::assess;
 use crate::change::ContainerChange;
 use crate::image::{Digest, ImageRef, Tag};
@@ -18,9 +18,6 @@ use crate::workload::WorkloadId;
 
 use choice::{Choice, newer};
 
-/// A reason to say no.
-type No = (Guard, String);
-
 impl<'facts> Facts<'facts> {
     pub(super) fn judge_tag(
         &self,
@@ -31,7 +28,7 @@ impl<'facts> Facts<'facts> {
     ) -> (Decision, String) {
         match self.to_tag(tag, allow_downgrade, known, judged) {
             Ok(decided) => decided,
-            Err((guard, message)) => refuse(judged, guard, message),
+            Err(no) => refuse(judged, no),
         }
     }
 
@@ -44,8 +41,8 @@ impl<'facts> Facts<'facts> {
     ) -> Result<(Decision, String), No> {
         let image = judged.image;
         let choice = self.choice(known, image)?;
-        if !allow_downgrade {
-            newer(image, tag)?;
+        if choice.tag.is_none() {
+            self.would_last(known, image)?;
         }
         let wanted = self.published(image, tag)?;
         judged.plan.published = Some(wanted.clone());
@@ -56,16 +53,11 @@ impl<'facts> Facts<'facts> {
                     .to_owned(),
             ));
         }
+        if !allow_downgrade {
+            newer(image, tag)?;
+        }
         self.served(image, &wanted)?;
         let Some(path) = choice.tag else {
-            if let Some(reason) = self.would_be_moved(known, image) {
-                return Err((Guard::RefreshActive, reason));
-            }
-            if users(image).is_empty() {
-                let reason =
-                    "the chart has no value for its tag, and what runs it is made anew each time";
-                return Err((Guard::TagNotInForce, reason.to_owned()));
-            }
             judged.way = Way::Live;
             judged.changes = self.tag_changes(image, |used, from| {
                 Some(retagged(
@@ -110,6 +102,19 @@ impl<'facts> Facts<'facts> {
         ))
     }
 
+    /// Refused where a change of the workloads alone would not last.
+    fn would_last(&self, known: Option<&ProfileImage>, image: &ImageReport) -> Result<(), No> {
+        if let Some(reason) = self.would_be_moved(known, image) {
+            return Err(No::new(Guard::RefreshActive, reason));
+        }
+        if users(image).is_empty() {
+            let reason =
+                "the chart has no value for its tag, and what runs it is made anew each time";
+            return Err(No::new(Guard::TagNotInForce, reason));
+        }
+        Ok(())
+    }
+
     /// True if the values say that tag, and the workloads have it.
     fn is_under(&self, tag: &Tag, choice: &Choice<'_>, image: &ImageReport) -> bool {
         let is_said = choice.tag.is_none_or(|path| {
@@ -122,13 +127,17 @@ impl<'facts> Facts<'facts> {
     /// What the registry has under the tag.
     fn published(&self, image: &ImageReport, tag: &Tag) -> Result<Digest, No> {
         let name = format!("{}:{tag}", image.repository);
-        let no = |reason: &str| (Guard::TagUnavailable, format!("{name}: {reason}"));
-        let reference = ImageRef::parse(&name).map_err(|error| no(&error.to_string()))?;
+        let newer = || {
+            let id = &self.ground.observed.newest.id;
+            self.ground.advisor.newer_tags(id)
+        };
+        let no = |reason: String| No::new(Guard::TagUnavailable, reason).advise(newer());
+        let reference = ImageRef::parse(&name).map_err(|error| no(format!("{name}: {error}")))?;
         let snapshot = self.ground.snapshot;
         let published = match snapshot.published.get(&reference) {
             Some(Evidence::Known(published)) => published,
-            Some(Evidence::Unknown(gap)) => return Err(no(&gap.message)),
-            None => return Err(no("nobody was asked")),
+            Some(Evidence::Unknown(gap)) => return Err(no(gap.message.clone())),
+            None => return Err(no(format!("nobody was asked for {name}"))),
         };
         let cached = snapshot.cached.get(&reference);
         if let Some(cached) = cached.and_then(|cached| cached.digest.known())
@@ -136,7 +145,7 @@ impl<'facts> Facts<'facts> {
         {
             let message =
                 format!("{name}: the cache that nodes pull through serves other content under it");
-            return Err((Guard::CacheStale, message));
+            return Err(No::new(Guard::CacheStale, message));
         }
         Ok(published.clone())
     }
@@ -162,7 +171,7 @@ impl<'facts> Facts<'facts> {
                 if let Some(platform) = platform
                     && !offered.iter().any(|offer| offer.serves(platform))
                 {
-                    return Err((
+                    return Err(No::new(
                         Guard::PlatformMissing,
                         format!("the tag has no image for {platform}, which node {node} needs"),
                     ));

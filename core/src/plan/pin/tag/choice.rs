@@ -2,11 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::No;
 use crate::image::{Tag, VersionTag};
 use crate::plan::Guard;
 use crate::plan::pin::judge::containers;
-use crate::plan::pin::{Facts, users};
+use crate::plan::pin::{Facts, No, users};
 use crate::profile::ProfileImage;
 use crate::release::Origin;
 use crate::report::{ImageFlag, ImageReport, TagSource};
@@ -26,10 +25,14 @@ impl<'facts> Facts<'facts> {
         known: Option<&'facts ProfileImage>,
         image: &ImageReport,
     ) -> Result<Choice<'facts>, No> {
-        let no = |message: String| Err((Guard::TagNotInForce, message));
+        let no = |message: &str| Err(No::new(Guard::TagNotInForce, message));
         if image.flags.contains(&ImageFlag::Held) {
-            return no("the chart holds it behind its tag on purpose".to_owned());
+            return no("the chart holds it behind its tag on purpose");
         }
+        let unpin = || {
+            let id = &self.ground.observed.newest.id;
+            self.ground.advisor.unpin(id, &image.name)
+        };
         let values = &self.ground.release.values;
         let set: Vec<(&str, Origin)> = known
             .map(|known| known.digest_values(self.ground.release))
@@ -41,15 +44,15 @@ impl<'facts> Facts<'facts> {
             })
             .collect();
         if let Some((path, _)) = set.iter().find(|(_, origin)| *origin == Origin::User) {
-            return no(format!(
-                "the value {path} pins it, which goes before its tag: unpin it first"
-            ));
+            let message = format!("the value {path} pins it, which goes before its tag");
+            return Err(No::new(Guard::TagNotInForce, message).advise(unpin()));
         }
         if users(image)
             .iter()
             .any(|id| self.ground.is_held_live(id, image))
         {
-            return no("pin holds it on its workload: unpin it first".to_owned());
+            let message = "pin holds it on its workload";
+            return Err(No::new(Guard::TagNotInForce, message).advise(unpin()));
         }
         let tag = known
             .and_then(|known| known.tag_value.as_deref())
@@ -57,20 +60,14 @@ impl<'facts> Facts<'facts> {
         if image.source == TagSource::Env {
             if image.digest.carried.is_some() {
                 return no(
-                    "the environment names its content by digest, which goes before its tag"
-                        .to_owned(),
+                    "the environment names its content by digest, which goes before its tag",
                 );
             }
             if tag.is_none() || !self.carries_tag(known, image) {
-                return no(
-                    "this chart version does not name its tag in the environment".to_owned(),
-                );
+                return no("this chart version does not name its tag in the environment");
             }
         } else if set.is_empty() && image.digest.pinned.is_some() {
-            return no(
-                "the chart itself names its content by digest, and has no value for that"
-                    .to_owned(),
-            );
+            return no("the chart itself names its content by digest, and has no value for that");
         }
         Ok(Choice {
             tag,
@@ -102,10 +99,8 @@ pub(super) fn newer(image: &ImageReport, tag: &Tag) -> Result<(), No> {
         return Ok(());
     }
     let no = |message: String| {
-        Err((
-            Guard::Downgrade,
-            format!("{message}: --allow-downgrade moves it all the same"),
-        ))
+        let way_out = "--allow-downgrade moves it all the same";
+        Err(No::new(Guard::Downgrade, message).advise(way_out))
     };
     let present = Tag::parse(current)
         .ok()
