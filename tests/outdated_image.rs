@@ -90,6 +90,7 @@ fn a_tag_that_the_values_choose_counts_and_its_advice_moves_it() {
     publish_newer(&tenant);
     let output = run(&tenant, &["outdated", "--only", "image", "--exit-code"]);
     assert_eq!(output.code, Some(10), "{output}");
+    assert!(output.stdout.contains("pod, 1.36 is published"), "{output}");
     let report = outdated(&tenant, &[]);
     assert_eq!(report["summary"]["imagesBehind"], 1);
     let behind = report["findings"]

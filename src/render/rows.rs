@@ -259,6 +259,10 @@ pub(super) fn image_notes(image: &ImageReport) -> Vec<String> {
         ImageState::Idle | ImageState::Current if image.source == TagSource::Env => {
             note.push("named in an environment".to_owned());
         }
+        // Only its version is old: the pods run what their tag points to.
+        ImageState::Behind if image.pods_behind == 0 => {
+            note.push(counted(u64::from(image.pods), "pod"));
+        }
         ImageState::Behind | ImageState::Rolling => {
             note.push(format!(
                 "{} of {} old",
@@ -277,7 +281,9 @@ pub(super) fn image_notes(image: &ImageReport) -> Vec<String> {
             ImageFlag::Pinned => note.push("pinned".to_owned()),
             ImageFlag::Held => note.push("held on purpose".to_owned()),
             ImageFlag::Skewed => note.push("skewed".to_owned()),
-            ImageFlag::RestartInVain if image.state == ImageState::Behind => {
+            ImageFlag::RestartInVain
+                if image.state == ImageState::Behind && image.pods_behind > 0 =>
+            {
                 note.push("a restart would not pull".to_owned());
             }
             ImageFlag::RestartInVain => {}

@@ -85,7 +85,11 @@ impl<'facts> Facts<'facts> {
         judged.settings = judged.values.iter().map(held).collect();
         judged.is_of_one_platform = content.is_of_one_platform;
         if judged.values.is_empty() {
-            if let Some(reason) = self.would_be_moved(known, image) {
+            if let Some(job) = self.would_be_moved_by(known) {
+                let reason = format!(
+                    "this chart version has no value that pins {}, and {job} would move it at its next run",
+                    image.name
+                );
                 return refuse(judged, No::new(Guard::RefreshActive, reason));
             }
             if users(image).is_empty() {
@@ -174,23 +178,17 @@ impl<'facts> Facts<'facts> {
         (Decision::NotPinned, reason.to_owned())
     }
 
-    /// Why a change of the workload alone would not last.
-    pub(super) fn would_be_moved(
+    /// The chart's own job, where it would move an image again that is changed on its workload alone.
+    pub(super) fn would_be_moved_by(
         &self,
         known: Option<&ProfileImage>,
-        image: &ImageReport,
-    ) -> Option<String> {
+    ) -> Option<&'facts WorkloadId> {
         let refresh = &self.ground.profile.automation.image_refresh;
         let job = cron_job(&self.ground, &refresh.job.cron_job)?;
         let version = self.ground.release.chart.version.as_ref();
         let follows = known.is_some_and(|known| known.is_recorded(version));
         let runs = job.cron.as_ref().is_some_and(|cron| !cron.suspended);
-        (follows && runs).then(|| {
-            format!(
-                "this chart version has no value that pins {}, and {} would move it at its next run",
-                image.name, job.workload.id
-            )
-        })
+        (follows && runs).then_some(&job.workload.id)
     }
 
     /// What is changed in each container that runs an image, so that it runs the content; `base` is the reference that the digest is put on.

@@ -104,7 +104,11 @@ impl<'facts> Facts<'facts> {
 
     /// Refused where a change of the workloads alone would not last.
     fn would_last(&self, known: Option<&ProfileImage>, image: &ImageReport) -> Result<(), No> {
-        if let Some(reason) = self.would_be_moved(known, image) {
+        if let Some(job) = self.would_be_moved_by(known) {
+            let channel = &self.ground.profile.values.channel;
+            let reason = format!(
+                "its tag is the channel that {channel} names, and {job} would bring it back to that at its next run"
+            );
             return Err(No::new(Guard::RefreshActive, reason));
         }
         if users(image).is_empty() {
