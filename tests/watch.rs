@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tracebloc_bed::Tenant;
 use tracebloc_bed::cluster::Output;
 use tracebloc_bed::proxy::{Fault, Proxy, Rule};
 
@@ -149,42 +150,43 @@ fn a_failure_between_two_answers_is_told_once_and_gone_through() {
     );
 }
 
-#[test]
-fn credentials_that_end_are_asked_for_again() {
-    let tenant = installed("watch-token", "1.9.28");
-    let answer = |token: &str| {
-        json!({
-            "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
-            "status": {"token": token},
-        })
-        .to_string()
-    };
-    let (path, starts) = plugin(&tenant, "plugin", &answer(&token(&tenant, "first")));
-    let kubeconfig = kubeconfig_with_user(&tenant, "config", &exec(&path));
+/// What a credential plugin answers.
+fn credential(token: &str) -> String {
+    json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+        "status": {"token": token},
+    })
+    .to_string()
+}
+
+/// The digests of a release, watched every second as the user of a kubeconfig, after the first answer.
+fn watch_digests(tenant: &Tenant<'_>, kubeconfig: &Path) -> Watching {
+    let namespace = tenant.namespace();
     let arguments = [
         "outdated",
         "-n",
-        tenant.namespace(),
+        namespace,
         "-o",
         "json",
         "--only",
         "digest",
         "--watch=1s",
     ];
-    let mut command = command(&tenant, &arguments);
+    let mut command = command(tenant, &arguments);
     command.env("KUBECONFIG", kubeconfig);
     let watching = Watching::start(command);
     watching.document();
-    let next = token(&tenant, "second");
-    std::fs::write(starts.with_extension("answer"), answer(&next)).unwrap();
+    watching
+}
+
+/// Takes away the account whose token was used first.
+fn end_account(tenant: &Tenant<'_>) {
     let end = ["delete", "serviceaccount", "first"];
     tenant.kubectl(&end).unwrap().success().unwrap();
-    // Until the API server forgets the account's token, a minute at most, answers may go on with the old one.
-    let deadline = Instant::now() + Duration::from_secs(90);
-    while std::fs::read_to_string(&starts).unwrap().lines().count() < 2 {
-        assert!(Instant::now() < deadline, "the plugin is asked once more");
-        std::thread::sleep(Duration::from_millis(500));
-    }
+}
+
+/// What moves is told, and of the change of credentials nothing.
+fn goes_on_unnoticed(tenant: &Tenant<'_>, watching: &Watching) {
     tenant
         .move_tag("tracebloc/jobs-manager", "prod", "two")
         .unwrap();
@@ -193,6 +195,24 @@ fn credentials_that_end_are_asked_for_again() {
         !lines.iter().any(|line| line.starts_with("stderr: error")),
         "nobody need know: {lines:#?}"
     );
+}
+
+#[test]
+fn credentials_that_end_are_asked_for_again() {
+    let tenant = installed("watch-token", "1.9.28");
+    let (path, starts) = plugin(&tenant, "plugin", &credential(&token(&tenant, "first")));
+    let kubeconfig = kubeconfig_with_user(&tenant, "config", &exec(&path));
+    let watching = watch_digests(&tenant, &kubeconfig);
+    let next = token(&tenant, "second");
+    std::fs::write(starts.with_extension("answer"), credential(&next)).unwrap();
+    end_account(&tenant);
+    // Until the API server forgets the account's token, a minute at most, answers may go on with the old one.
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while std::fs::read_to_string(&starts).unwrap().lines().count() < 2 {
+        assert!(Instant::now() < deadline, "the plugin is asked once more");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    goes_on_unnoticed(&tenant, &watching);
     assert_eq!(std::fs::read_to_string(&starts).unwrap().lines().count(), 2);
 }
 
@@ -208,71 +228,29 @@ fn credentials_that_are_replaced_in_the_kubeconfig_are_read_again() {
         command.env("KUBECONFIG", kubeconfig);
         command.output().unwrap().status.success()
     };
-    let arguments = [
-        "outdated",
-        "-n",
-        tenant.namespace(),
-        "-o",
-        "json",
-        "--only",
-        "digest",
-        "--watch=1s",
-    ];
-    let mut command = command(&tenant, &arguments);
-    command.env("KUBECONFIG", &kubeconfig);
-    let watching = Watching::start(command);
-    watching.document();
+    let watching = watch_digests(&tenant, &kubeconfig);
     // Written beside and moved into its place, as kubectl does it: nobody reads half a file.
     let next = kubeconfig_with_user(&tenant, "next", &user("second"));
     std::fs::rename(next, &kubeconfig).unwrap();
-    let end = ["delete", "serviceaccount", "first"];
-    tenant.kubectl(&end).unwrap().success().unwrap();
+    end_account(&tenant);
     // Until the API server forgets the account's token, answers may go on with the old one.
     let deadline = Instant::now() + Duration::from_secs(90);
     while asks(&old) {
         assert!(Instant::now() < deadline, "the old token is refused");
         std::thread::sleep(Duration::from_millis(500));
     }
-    tenant
-        .move_tag("tracebloc/jobs-manager", "prod", "two")
-        .unwrap();
-    let lines = watching.until(|line| line == "}");
-    assert!(
-        !lines.iter().any(|line| line.starts_with("stderr: error")),
-        "nobody need know: {lines:#?}"
-    );
+    goes_on_unnoticed(&tenant, &watching);
 }
 
 #[test]
 fn a_plugin_that_fails_once_is_asked_again() {
     let tenant = installed("watch-plugin", "1.9.28");
-    let answer = |token: &str| {
-        json!({
-            "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
-            "status": {"token": token},
-        })
-        .to_string()
-    };
-    let (path, starts) = plugin(&tenant, "plugin", &answer(&token(&tenant, "first")));
+    let (path, starts) = plugin(&tenant, "plugin", &credential(&token(&tenant, "first")));
     let kubeconfig = kubeconfig_with_user(&tenant, "config", &exec(&path));
-    let arguments = [
-        "outdated",
-        "-n",
-        tenant.namespace(),
-        "-o",
-        "json",
-        "--only",
-        "digest",
-        "--watch=1s",
-    ];
-    let mut command = command(&tenant, &arguments);
-    command.env("KUBECONFIG", kubeconfig);
-    let watching = Watching::start(command);
-    watching.document();
-    let next = answer(&token(&tenant, "second"));
+    let watching = watch_digests(&tenant, &kubeconfig);
+    let next = credential(&token(&tenant, "second"));
     std::fs::write(starts.with_extension("answer"), "no credentials today").unwrap();
-    let end = ["delete", "serviceaccount", "first"];
-    tenant.kubectl(&end).unwrap().success().unwrap();
+    end_account(&tenant);
     watching.until(|line| line.starts_with("stderr: error:") && line.contains("plugin"));
     std::fs::write(starts.with_extension("answer"), next).unwrap();
     tenant
