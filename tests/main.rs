@@ -33,6 +33,7 @@ mod outdated_rights;
 mod outdated_scope;
 mod outdated_values;
 mod pin;
+mod pin_faults;
 mod refresh;
 mod refresh_faults;
 mod refresh_requests;
