@@ -103,6 +103,9 @@ impl Application<'_> {
         };
         let mut told = Vec::new();
         for pod in &pods {
+            if let Some(why) = &pod.unscheduled {
+                told.push(format!("pod {}: no node takes it: {why}", pod.name));
+            }
             for (name, container) in &pod.containers {
                 if told.len() >= TOLD {
                     return told;
@@ -118,8 +121,11 @@ impl Application<'_> {
                 if container.restarts > 0 {
                     words.push(format!("{} restarts", container.restarts));
                 }
-                if words.is_empty() {
+                if words.is_empty() && (container.ready || pod.unscheduled.is_some()) {
                     continue;
+                }
+                if words.is_empty() {
+                    words.push("not ready".to_owned());
                 }
                 let ended = container.restarts > 0;
                 let namespace = pod.workload.namespace.as_str();

@@ -118,6 +118,7 @@ mod tests {
             },
             node: None,
             containers: BTreeMap::from([("api".to_owned(), container)]),
+            unscheduled: None,
             pull_secrets: Vec::new(),
         }
     }

@@ -84,6 +84,7 @@ fn running(version: &str, defaults: &Value, values: &Value, contents: &[u8]) -> 
                 workload: workload.clone(),
                 node: None,
                 containers: BTreeMap::from([("api".to_owned(), container)]),
+                unscheduled: None,
                 pull_secrets: Vec::new(),
             }
         })
