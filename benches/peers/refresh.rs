@@ -188,6 +188,8 @@ fn hundred(ground: &Ground) {
             "--yes",
             "--all",
             "--force",
+            "--min-ready",
+            "0",
             "--context",
             "bed",
             "-n",

@@ -340,6 +340,9 @@ pub struct Pod {
     pub pull_secrets: Vec<String>,
 }
 
+/// What the kubelet says while it waits before it starts a container again that ended.
+pub const BACKING_OFF: &str = "CrashLoopBackOff";
+
 /// What one container of a pod runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodContainer {

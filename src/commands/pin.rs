@@ -153,6 +153,7 @@ async fn run(
         request: &request,
         pace: Pace {
             timeout: args.approval.timeout.0,
+            min_ready: std::time::Duration::ZERO,
             soak: std::time::Duration::ZERO,
             jobs: args.wait_for_jobs.map(|limit| limit.0).unwrap_or_default(),
         },

@@ -103,6 +103,7 @@ pub(crate) async fn run(
             request: &request,
             pace: Pace {
                 timeout: approval.timeout.0,
+                min_ready: args.min_ready.0,
                 soak: args.soak.0,
                 jobs: patience.jobs.unwrap_or_default(),
             },

@@ -114,7 +114,9 @@ fn undone(facts: &Facts<'_>, rollouts: &BTreeMap<WorkloadId, Rollout>) -> Option
 }
 
 fn workload(facts: &Facts<'_>, id: &WorkloadId, rollout: &Rollout) -> Vec<Refusal> {
-    let mut refusals = standing(facts, id, rollout.finishes.is_some());
+    // Pods that do not come to rest are the very reason to go back.
+    let goes_on = rollout.finishes.is_some() || facts.wish.rollback;
+    let mut refusals = standing(facts, id, goes_on);
     let by_hand = refusals
         .iter_mut()
         .filter(|refusal| refusal.guard == Guard::OnDelete);
