@@ -5,6 +5,7 @@ mod error;
 mod failure;
 mod jobs;
 mod journal;
+mod ordered;
 mod record;
 mod rights;
 mod rollout;

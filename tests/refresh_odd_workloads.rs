@@ -172,3 +172,18 @@ fn a_disruption_budget_that_allows_nothing_is_about_evictions_and_no_hindrance()
     plan(&refresh(&tenant, &[]), 0);
     assert_eq!(running(&tenant, "api"), [moved]);
 }
+
+#[test]
+fn pods_that_come_one_after_the_other_are_brought_back_too() {
+    let name = "odd-ordered";
+    let tenant = shop(name);
+    let good = running(&tenant, "store");
+    let bad = Image::new("bad").steering("ready", "false");
+    publish(&tenant, "store", &bad);
+    let output = refresh(&tenant, &[name, "--timeout", "8s"]);
+    plan(&output, 1);
+    assert!(output.stderr.contains("it was undone"), "{output}");
+    let hung = format!("pod {name}-store-1 was deleted");
+    assert!(output.stderr.contains(&hung), "{output}");
+    assert_eq!(running(&tenant, "store"), good);
+}
