@@ -5,6 +5,7 @@ mod error;
 mod failure;
 mod jobs;
 mod journal;
+mod ordered;
 mod record;
 mod rights;
 mod rollout;
@@ -39,6 +40,8 @@ const LOOK: Duration = Duration::from_secs(2);
 pub(crate) struct Pace {
     /// How long one rollout may take.
     pub(crate) timeout: Duration,
+    /// How long pods must stay ready until a rollout counts as done.
+    pub(crate) min_ready: Duration,
     /// How long to wait between two rollouts.
     pub(crate) soak: Duration,
     /// How long to wait for Jobs of the chart.

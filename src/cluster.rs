@@ -14,6 +14,7 @@ mod lease;
 mod list;
 mod managed_fields;
 mod nodes;
+mod ordered;
 mod pods;
 mod protobuf;
 mod releases;

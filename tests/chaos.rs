@@ -116,6 +116,8 @@ impl Victim {
                 "bed",
                 "-o",
                 "json",
+                "--min-ready",
+                "0",
                 "--timeout",
                 "5s",
                 "--clear-flap",
@@ -150,6 +152,8 @@ impl Victim {
             "bed",
             "-o",
             "json",
+            "--min-ready",
+            "0",
             "--timeout",
             "5s",
         ];

@@ -14,7 +14,7 @@ use crate::support::{
 const NEVER: &str = "0 0 1 1 *";
 
 /// A release whose jobs keep still.
-fn quiet<'a>(name: &'a str, version: &'a str) -> Install<'a> {
+pub(crate) fn quiet<'a>(name: &'a str, version: &'a str) -> Install<'a> {
     Install::client(name, version)
         .set(format!("autoUpgrade.schedule={NEVER}"))
         .set(format!("imageRefresh.schedule={NEVER}"))

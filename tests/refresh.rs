@@ -10,11 +10,14 @@ use tracebloc_core::plan::Plan;
 use crate::docs::{faults, validator};
 use crate::support::{install, installed, run, tenant};
 
-/// Runs `refresh` as a robot does, with the plan as JSON.
+/// Runs `refresh` as a robot does, with the plan as JSON. On fake nodes what is ready stays so, unless the test is about that.
 pub(crate) fn refresh(tenant: &Tenant<'_>, arguments: &[&str]) -> Output {
     let mut whole = vec!["refresh", "--yes", "--context", "bed", "--output", "json"];
     if !arguments.contains(&"--timeout") {
         whole.extend(["--timeout", "60s"]);
+    }
+    if !arguments.contains(&"--min-ready") {
+        whole.extend(["--min-ready", "0"]);
     }
     whole.extend(arguments);
     run(tenant, &whole)

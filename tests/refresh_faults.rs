@@ -11,7 +11,7 @@ use crate::refresh_runs::start_job;
 use crate::support::{command, install, installed};
 
 /// A release whose jobs manager is behind, and known to be.
-fn behind(name: &str, version: &str) -> (Tenant<'static>, String) {
+pub(crate) fn behind(name: &str, version: &str) -> (Tenant<'static>, String) {
     let tenant = installed(name, version);
     recorded(&tenant);
     let moved = tenant
@@ -20,12 +20,12 @@ fn behind(name: &str, version: &str) -> (Tenant<'static>, String) {
     (tenant, moved.digest)
 }
 
-fn kubectl(tenant: &Tenant<'_>, arguments: &[&str]) {
+pub(crate) fn kubectl(tenant: &Tenant<'_>, arguments: &[&str]) {
     tenant.kubectl(arguments).unwrap().success().unwrap();
 }
 
 /// The guards of a run that was refused, which changed nothing.
-fn refused(tenant: &Tenant<'_>, arguments: &[&str]) -> Vec<String> {
+pub(crate) fn refused(tenant: &Tenant<'_>, arguments: &[&str]) -> Vec<String> {
     let before = tenant.kubectl(&[
         "get",
         "deployments",

@@ -41,6 +41,8 @@ fn spawn(tenant: &Tenant<'_>, arguments: &[&str]) -> Child {
     let mut whole = vec![
         "refresh",
         "--yes",
+        "--min-ready",
+        "0",
         "--context",
         "bed",
         "-n",

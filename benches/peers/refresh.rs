@@ -1,7 +1,6 @@
 //! `refresh`: a tick with nothing to do, beside the chart's own script, and a hundred workloads that share an image.
 
 use std::cell::Cell;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -91,9 +90,11 @@ fn tick(ground: &Ground) {
         command
     };
     let script = || {
-        let mut command = fresh(ground, "bash", &homes);
-        command.arg(script_path());
-        environment(&mut command, &tenant, &place);
+        homes.set(homes.get() + 1);
+        let job = tenant.chart_job("tick-image-refresh", &format!("tick-{}", homes.get()));
+        let mut command = job.unwrap().unwrap();
+        // On a mirror it would do nothing: here the registry is its own.
+        command.env("DEFAULT_REGISTRY", &place);
         command
     };
     // The first observation is not what is measured.
@@ -170,30 +171,6 @@ fn clear(ground: &Ground, tenant: &Tenant<'_>) {
     ground.bed().cluster().api().delete(&records).unwrap();
 }
 
-/// The chart's own script, as it stands.
-fn script_path() -> PathBuf {
-    let charts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/bed/charts");
-    charts.join(format!("client-{CHART}/files/image-refresh.sh"))
-}
-
-/// What the `CronJob` of the chart gives the script. On a mirror it would do nothing: here the registry is its own.
-fn environment(command: &mut Command, tenant: &Tenant<'_>, registry: &str) {
-    let image = |name: &str| format!("{registry}/tracebloc/{name}:prod");
-    command
-        .env("NAMESPACE", tenant.namespace())
-        .env("DEPLOYMENT", "tick-jobs-manager")
-        .env("JOBS_MANAGER_IMAGE", image("jobs-manager"))
-        .env("PODS_MONITOR_IMAGE", image("pods-monitor"))
-        .env("REQUESTS_PROXY", "tick-requests-proxy")
-        .env("MONITOR_IMAGE", image("resource-monitor"))
-        .env("MONITOR", "tick-resource-monitor")
-        .env("MONITOR_NAMESPACE", tenant.agents_namespace())
-        .env("REGISTRY", registry)
-        .env("DEFAULT_REGISTRY", registry)
-        .env("MAX_REFRESH_ATTEMPTS", "3")
-        .env("ROLLOUT_TIMEOUT", "10m");
-}
-
 fn hundred(ground: &Ground) {
     heading(&format!("{WORKLOADS} workloads that share an image"));
     let bed = ground.bed();
@@ -211,6 +188,8 @@ fn hundred(ground: &Ground) {
             "--yes",
             "--all",
             "--force",
+            "--min-ready",
+            "0",
             "--context",
             "bed",
             "-n",

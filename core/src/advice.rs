@@ -212,6 +212,21 @@ impl<'facts> Advisor<'facts> {
         self.kubectl(CommandLine::new("kubectl get pods"), Some(namespace))
     }
 
+    /// Deletes pods, in whose place their controller makes new ones.
+    pub fn delete_pods<'name>(
+        self,
+        namespace: &Namespace,
+        names: impl IntoIterator<Item = &'name str>,
+    ) -> String {
+        let mut line = CommandLine::new("kubectl delete pods");
+        for name in names {
+            line.word(name);
+        }
+        // Pods of a StatefulSet come again under the same name, and kubectl would wait for the end of those.
+        line.flag("--wait=false");
+        self.kubectl(line, Some(namespace))
+    }
+
     /// Asks the API server whether the credentials may do something.
     pub fn can_i(self, verb: &str, resource: &str, namespace: Option<&Namespace>) -> String {
         let mut line = CommandLine::new("kubectl auth can-i");

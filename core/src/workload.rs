@@ -330,6 +330,9 @@ pub struct Pod {
     pub workload: WorkloadId,
     /// The node it was scheduled to.
     pub node: Option<String>,
+    /// Why no node took it, in the scheduler's words.
+    #[serde(default)]
+    pub unscheduled: Option<String>,
     /// Its containers and init containers by name.
     pub containers: BTreeMap<String, PodContainer>,
     /// The names of the Secrets that its images are pulled with, those of its service account included.
@@ -337,11 +340,17 @@ pub struct Pod {
     pub pull_secrets: Vec<String>,
 }
 
+/// What the kubelet says while it waits before it starts a container again that ended.
+pub const BACKING_OFF: &str = "CrashLoopBackOff";
+
 /// What one container of a pod runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodContainer {
     /// The content it runs (`imageID`); `None` until a runtime has pulled it.
     pub running: Option<RunningImage>,
+    /// True if the kubelet says that it is ready; of one that ends by itself, that it did so well.
+    #[serde(default)]
+    pub ready: bool,
     /// Why it waits, as the kubelet says it (`ImagePullBackOff`), where it does.
     pub waiting: Option<String>,
     /// How often it was started again in this pod.

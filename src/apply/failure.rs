@@ -147,7 +147,7 @@ impl Application<'_> {
     ) -> Result<(), ApplyError> {
         let id = &rollout.workload;
         let reason = change.reason.clone().unwrap_or_default();
-        let aftermath = match self.settle(id).await? {
+        let aftermath = match self.settle_back(id).await? {
             Settled::Yes(_) => {
                 self.close(object, rollout, change, ChangeState::Undone)
                     .await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tracebloc_core::assess::{self, Question};
-use tracebloc_core::change::{ANNOTATION, Change, ChangeState, ContainerChange};
+use tracebloc_core::change::{ANNOTATION, Change, ChangeState, ContainerChange, ROLLBACK};
 use tracebloc_core::plan::{ObjectRef, Rollout};
 use tracebloc_core::workload::{Rollout as RolloutState, WorkloadId};
 
@@ -52,7 +52,7 @@ impl Application<'_> {
             Stage::Undoing(change) => return self.finish_undo(object, rollout, change).await,
             Stage::Overtaken => return self.close_overtaken(object, rollout).await,
         };
-        match self.settle(id).await? {
+        match self.settle_for_good(id).await? {
             Settled::Yes(held) => match self.runs(&held, rollout).await? {
                 Ok(()) => self.close(object, rollout, change, ChangeState::Done).await,
                 // All is well with the pods: there is nothing to bring back.
@@ -78,7 +78,7 @@ impl Application<'_> {
         let mut attempt = 1;
         loop {
             let held = self.observed(id).await?;
-            check(&held, rollout)?;
+            check(&held, rollout, self.plan.command == ROLLBACK)?;
             let mut edit = held.edit();
             let restarts = !rollout.containers.iter().any(ContainerChange::sets);
             if restarts {
@@ -338,8 +338,8 @@ fn stage(held: &Held, rollout: &Rollout) -> Stage {
     }
 }
 
-/// What must hold before a workload is changed: it is as it was when the plan was made.
-fn check(held: &Held, rollout: &Rollout) -> Result<(), ApplyError> {
+/// What must hold before a workload is changed: it is as it was when the plan was made. Who goes back may do so because it does not settle.
+fn check(held: &Held, rollout: &Rollout, goes_back: bool) -> Result<(), ApplyError> {
     let id = &rollout.workload;
     same(held, rollout)?;
     if let Some(other) = annotated(held).filter(|other| other.state.is_open()) {
@@ -350,6 +350,7 @@ fn check(held: &Held, rollout: &Rollout) -> Result<(), ApplyError> {
     }
     match held.live.rollout {
         RolloutState::Settled => {}
+        RolloutState::Progressing if goes_back => {}
         RolloutState::Paused => return Err(changed(id, "it was paused")),
         RolloutState::Progressing | RolloutState::None => {
             return Err(changed(id, "another rollout is under way"));

@@ -1,5 +1,6 @@
 //! Waiting for a rollout, by kubectl's rules (FACTS 10), and what can be said of the pods where it does not end well.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -23,10 +24,68 @@ pub(super) enum Settled {
 }
 
 impl Application<'_> {
+    /// Waits until the workload has settled, and its pods have stayed ready for as long as was asked for: a container without a probe is ready as
+    /// soon as it runs, and may end a moment later.
+    pub(super) async fn settle_for_good(&self, id: &WorkloadId) -> Result<Settled, ApplyError> {
+        let (timeout, began) = (self.means.pace.timeout, Instant::now());
+        loop {
+            let settled = self.settle_since(id, began).await?;
+            if self.means.pace.min_ready.is_zero() || matches!(settled, Settled::No(_)) {
+                return Ok(settled);
+            }
+            let reason = match self.stays(id).await? {
+                Ok(held) => return Ok(Settled::Yes(held)),
+                Err(reason) => reason,
+            };
+            if began.elapsed() >= timeout {
+                return Ok(Settled::No(reason));
+            }
+        }
+    }
+
+    /// Looks at a settled workload until its pods have been ready for long enough; the reason where they did not stay so.
+    async fn stays(&self, id: &WorkloadId) -> Result<Result<Box<Held>, String>, ApplyError> {
+        let end = Instant::now() + self.means.pace.min_ready;
+        let before = restarts(&self.pods(id).await?);
+        loop {
+            let rest = end.saturating_duration_since(Instant::now());
+            tokio::select! {
+                () = sleep(rest.min(LOOK.1)) => {}
+                () = self.means.interrupt.asked() => return Err(ApplyError::Interrupted),
+            }
+            let prefix = &self.means.profile.record_prefix;
+            let held = match self.cluster.hold(id, prefix).await {
+                Ok(held) => held,
+                // Whether it is still there, and may be read, is asked again where it is waited for.
+                Err(error) => return Ok(Err(error.to_string())),
+            };
+            if held.live.rollout != Rollout::Settled {
+                let counts = counts(&held).unwrap_or_default();
+                return Ok(Err(format!(
+                    "its pods were ready and did not stay so: {counts}"
+                )));
+            }
+            if Instant::now() < end {
+                continue;
+            }
+            let after = restarts(&self.pods(id).await?);
+            let again = after
+                .iter()
+                .find(|(pod, restarts)| before.get(*pod).is_some_and(|before| before < restarts));
+            return Ok(match again {
+                Some((pod, _)) => Err(format!("pod {pod} was ready, and a container of it ended")),
+                None => Ok(Box::new(held)),
+            });
+        }
+    }
+
     /// Waits until the workload has settled. A server that does not answer for a while is asked again until the time is over.
     pub(super) async fn settle(&self, id: &WorkloadId) -> Result<Settled, ApplyError> {
+        self.settle_since(id, Instant::now()).await
+    }
+
+    async fn settle_since(&self, id: &WorkloadId, began: Instant) -> Result<Settled, ApplyError> {
         let timeout = self.means.pace.timeout;
-        let began = Instant::now();
         let (mut pause, most) = LOOK;
         loop {
             let outcome = self
@@ -42,12 +101,7 @@ impl Application<'_> {
                     if let Some(trouble) = trouble.filter(|trouble| trouble.gave_up) {
                         return Ok(Settled::No(trouble.message.clone()));
                     }
-                    let counts = held.live.replicas.map(|replicas| {
-                        format!(
-                            "{}/{} new, {} ready",
-                            replicas.updated, replicas.desired, replicas.ready
-                        )
-                    });
+                    let counts = counts(&held);
                     let trouble = trouble.map(|trouble| trouble.message.clone());
                     trouble.or(counts).unwrap_or_default()
                 }
@@ -103,6 +157,9 @@ impl Application<'_> {
         };
         let mut told = Vec::new();
         for pod in &pods {
+            if let Some(why) = &pod.unscheduled {
+                told.push(format!("pod {}: no node takes it: {why}", pod.name));
+            }
             for (name, container) in &pod.containers {
                 if told.len() >= TOLD {
                     return told;
@@ -118,8 +175,11 @@ impl Application<'_> {
                 if container.restarts > 0 {
                     words.push(format!("{} restarts", container.restarts));
                 }
-                if words.is_empty() {
+                if words.is_empty() && (container.ready || pod.unscheduled.is_some()) {
                     continue;
+                }
+                if words.is_empty() {
+                    words.push("not ready".to_owned());
                 }
                 let ended = container.restarts > 0;
                 let namespace = pod.workload.namespace.as_str();
@@ -149,4 +209,22 @@ impl Application<'_> {
         }
         told
     }
+}
+
+fn counts(held: &Held) -> Option<String> {
+    let replicas = held.live.replicas?;
+    Some(format!(
+        "{}/{} new, {} ready",
+        replicas.updated, replicas.desired, replicas.ready
+    ))
+}
+
+/// How often containers of each pod were started again.
+fn restarts(pods: &[Pod]) -> BTreeMap<String, u32> {
+    pods.iter()
+        .map(|pod| {
+            let of_containers = pod.containers.values().map(|container| container.restarts);
+            (pod.name.clone(), of_containers.sum())
+        })
+        .collect()
 }

@@ -78,6 +78,9 @@ pub(crate) struct RefreshArgs {
     /// What becomes of a rollout that fails
     #[arg(long, value_name = "WHAT", default_value = "undo")]
     pub(crate) on_failure: FailurePolicy,
+    /// Count a rollout as done once its pods have stayed ready for so long: without a probe they are ready as soon as they run
+    #[arg(long, value_name = "DURATION", default_value = "5s")]
+    pub(crate) min_ready: Limit,
     /// Wait so long between two rollouts
     #[arg(long, value_name = "DURATION", default_value = "0")]
     pub(crate) soak: Limit,

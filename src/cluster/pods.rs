@@ -69,14 +69,27 @@ struct PodStatus {
     #[serde(default)]
     phase: String,
     #[serde(default)]
+    conditions: Vec<Condition>,
+    #[serde(default)]
     init_container_statuses: Vec<ContainerStatus>,
     #[serde(default)]
     container_statuses: Vec<ContainerStatus>,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Condition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+    message: String,
+}
+
 #[derive(Deserialize)]
 struct ContainerStatus {
     name: String,
+    #[serde(default)]
+    ready: bool,
     #[serde(default, rename = "imageID")]
     image_id: String,
     #[serde(default)]
@@ -162,6 +175,7 @@ fn read(pod: PodObject) -> Option<Pod> {
         let said = |why: Option<Reason>| why.map(|why| why.reason).filter(|text| !text.is_empty());
         let container = PodContainer {
             running,
+            ready: status.ready,
             waiting: said(status.state.waiting),
             restarts: status.restart_count,
             ended: said(status.last_state.terminated),
@@ -172,6 +186,11 @@ fn read(pod: PodObject) -> Option<Pod> {
         name: metadata.name,
         workload,
         node: spec.node_name,
+        unscheduled: status
+            .conditions
+            .into_iter()
+            .find(|condition| condition.kind == "PodScheduled" && condition.status == "False")
+            .map(|condition| condition.message),
         containers,
         pull_secrets: spec
             .image_pull_secrets

@@ -29,6 +29,8 @@ pub(super) struct Change<'a> {
 pub(super) enum How {
     /// Make a new object.
     Create,
+    /// Delete one.
+    Delete,
     /// Operations on what must still be as it was seen (RFC 6902).
     Operations,
     /// Parts to put in, null for parts to take out (RFC 7386).
@@ -39,6 +41,7 @@ impl How {
     fn method(self) -> Method {
         match self {
             Self::Create => Method::POST,
+            Self::Delete => Method::DELETE,
             Self::Operations | Self::Merge => Method::PATCH,
         }
     }
@@ -46,13 +49,14 @@ impl How {
     fn verb(self) -> &'static str {
         match self {
             Self::Create => "create",
+            Self::Delete => "delete",
             Self::Operations | Self::Merge => "patch",
         }
     }
 
     fn media_type(self) -> &'static str {
         match self {
-            Self::Create => "application/json",
+            Self::Create | Self::Delete => "application/json",
             Self::Operations => "application/json-patch+json",
             Self::Merge => "application/merge-patch+json",
         }

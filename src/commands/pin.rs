@@ -13,7 +13,7 @@ use super::reading;
 use super::refresh::{Patience, carry_out, end, make, show, tell};
 use crate::apply::{HelmMeans, Means, Pace};
 use crate::approve;
-use crate::cli::{HoldArgs, PinArgs, ReleaseSelector, UnpinArgs};
+use crate::cli::{HoldArgs, PinArgs, RefreshArgs, ReleaseSelector, UnpinArgs};
 use crate::context::Context;
 use crate::error::{Error, Exit};
 use crate::gather::{self, Request, Scope};
@@ -68,16 +68,16 @@ pub(super) async fn to_tag(
     context: Context,
     ui: &Ui,
     interrupt: &Interrupt,
-    args: HoldArgs,
-    aim: Aim,
-    soak: Duration,
+    args: &RefreshArgs,
+    (aim, chosen): (Aim, HoldArgs),
 ) -> Result<Exit, Error> {
     let manner = Manner {
         aim,
-        soak,
+        min_ready: args.min_ready.0,
+        soak: args.soak.0,
         ..Manner::default()
     };
-    Box::pin(run(context, ui, interrupt, args, manner)).await
+    Box::pin(run(context, ui, interrupt, chosen, manner)).await
 }
 
 /// How one of these commands differs from another.
@@ -86,6 +86,7 @@ struct Manner {
     aim: Aim,
     /// `--print-values`: nothing is changed.
     prints_values: bool,
+    min_ready: Duration,
     soak: Duration,
     /// What was done before in the same call.
     done: Vec<Step>,
@@ -119,6 +120,7 @@ async fn run(
     let Manner {
         aim,
         prints_values,
+        min_ready,
         soak,
         done,
     } = manner;
@@ -186,6 +188,7 @@ async fn run(
         request: &request,
         pace: Pace {
             timeout: args.approval.timeout.0,
+            min_ready,
             soak,
             jobs: args.wait_for_jobs.map(|limit| limit.0).unwrap_or_default(),
         },

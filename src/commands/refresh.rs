@@ -38,8 +38,8 @@ pub(crate) async fn run(
     interrupt: &Interrupt,
     args: RefreshArgs,
 ) -> Result<Exit, Error> {
-    if let Some((aim, chosen)) = args.aim() {
-        return pin::to_tag(context, ui, interrupt, chosen, aim, args.soak.0).await;
+    if let Some(aim) = args.aim() {
+        return pin::to_tag(context, ui, interrupt, &args, aim).await;
     }
     let profile = Profile::client()?;
     let wish = args.wish();
@@ -111,6 +111,7 @@ pub(crate) async fn run(
             request: &request,
             pace: Pace {
                 timeout: approval.timeout.0,
+                min_ready: args.min_ready.0,
                 soak: args.soak.0,
                 jobs: patience.jobs.unwrap_or_default(),
             },

@@ -7,13 +7,10 @@ use crate::finding::{Code, Finding, Subject};
 use crate::release::Release;
 use crate::snapshot::Evidence;
 use crate::time::counted;
-use crate::workload::{Pod, PodContainer, WorkloadId};
+use crate::workload::{BACKING_OFF, Pod, PodContainer, WorkloadId};
 
 /// What the kubelet says of a container that the kernel ended for lack of memory.
 const OUT_OF_MEMORY: &str = "OOMKilled";
-
-/// What it says while it waits before it starts one again.
-const BACKING_OFF: &str = "CrashLoopBackOff";
 
 /// A fault, and the container of a workload that has it.
 type Failing<'facts> = (Code, &'facts str, &'facts WorkloadId);
@@ -118,6 +115,7 @@ mod tests {
             },
             node: None,
             containers: BTreeMap::from([("api".to_owned(), container)]),
+            unscheduled: None,
             pull_secrets: Vec::new(),
         }
     }

@@ -4,26 +4,24 @@ use super::Case;
 use crate::finding::{Code, Finding, Subject};
 use crate::ownership::ManagedBy;
 use crate::release::Release;
+use crate::workload::WorkloadId;
 
-/// The tool that the marks of the release's main workload speak of; where that one was not read, there is nothing to go by.
+/// The tool that the marks on the release's workloads speak of, the main one's first; of those that were not read there is nothing to go by.
 pub(super) fn judge(case: &Case<'_>, release: &Release) -> Option<(ManagedBy, Finding)> {
     let pattern = &case.profile.main_workload;
-    let main = release
-        .workloads
-        .iter()
-        .find(|workload| pattern.matches(&workload.id, &release.head.id.name))?;
-    let live = case
-        .snapshot
-        .live
-        .iter()
-        .find(|live| live.workload.id == main.id)?;
-    let owner = live.marks.owner()?;
+    let mut workloads: Vec<&WorkloadId> = release.workloads.iter().map(|one| &one.id).collect();
+    workloads.sort_by_key(|id| !pattern.matches(id, &release.head.id.name));
+    let (id, owner) = workloads.into_iter().find_map(|id| {
+        let mut live = case.snapshot.live.iter();
+        let live = live.find(|live| live.workload.id == *id)?;
+        Some((id, live.marks.owner()?))
+    })?;
     let named = owner
         .name
         .as_ref()
         .map_or_else(String::new, |name| format!(" as {name}"));
     let subject = Subject {
-        workload: Some(main.id.clone()),
+        workload: Some(id.clone()),
         ..case.subject()
     };
     let message = format!(
@@ -31,6 +29,6 @@ pub(super) fn judge(case: &Case<'_>, release: &Release) -> Option<(ManagedBy, Fi
         owner.tool
     );
     let finding = Finding::new(Code::ManagedElsewhere, subject, message)
-        .because([format!("{} on {}", owner.mark, main.id)]);
+        .because([format!("{} on {}", owner.mark, id)]);
     Some((owner, finding))
 }

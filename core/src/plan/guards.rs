@@ -142,8 +142,9 @@ pub(super) fn tick(facts: &Ground<'_>) -> Option<Refusal> {
     })
 }
 
-/// Whether a workload can roll out as it stands. One that is in the midst of a rollout may be the one that is finished here.
-pub(super) fn standing(facts: &Ground<'_>, id: &WorkloadId, finishes: bool) -> Vec<Refusal> {
+/// Whether a workload can roll out as it stands. One that is in the midst of a rollout may be the one that is finished here, or gone back from:
+/// then it `goes_on`.
+pub(super) fn standing(facts: &Ground<'_>, id: &WorkloadId, goes_on: bool) -> Vec<Refusal> {
     let live = match facts.snapshot.live_workload(id) {
         Evidence::Known(Some(live)) => live,
         Evidence::Known(None) => {
@@ -177,7 +178,7 @@ pub(super) fn standing(facts: &Ground<'_>, id: &WorkloadId, finishes: bool) -> V
             "its update strategy is OnDelete: its pods are replaced only as somebody deletes them",
             vec![facts.advisor.pods(&id.namespace)],
         )),
-        RolloutState::Progressing if !finishes => {
+        RolloutState::Progressing if !goes_on => {
             refusals.push(not_settled(facts, live));
         }
         RolloutState::Progressing | RolloutState::Settled | RolloutState::None => {}

@@ -100,6 +100,7 @@ pub fn refresh(
     } else if wish.rollback {
         facts.back(&mut warnings)
     } else {
+        warnings.extend(facts.crashes());
         let mut judged = facts.judge(&mut warnings);
         noted = facts.hold_back(&mut judged);
         let mut rollouts = facts.rollouts(&mut judged, &mut warnings);

@@ -8,6 +8,7 @@ pub mod api;
 pub mod bed;
 pub mod certificate;
 pub mod chart;
+pub mod chart_job;
 pub mod cluster;
 pub mod control_plane;
 pub mod distribution;

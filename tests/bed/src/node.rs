@@ -29,7 +29,7 @@ use crate::tools::{self, Tool, ToolError};
 /// The name of the node in the cluster.
 pub const NODE_NAME: &str = "real-0";
 
-/// Set where a machine that cannot run a node is a failure and no reason to skip a test.
+/// Set where a machine that cannot run a node, or lacks a program, is a failure and no reason to skip a test.
 const REQUIRE: &str = "TRACEBLOC_BED_REQUIRE_NODE";
 
 /// How long a program of the node may take to answer, and the node to be ready.
@@ -106,9 +106,13 @@ impl NodeError {
 
     /// Whether a test that needs a node may be left out on this machine: the machine cannot run one, and nobody said that it must.
     pub fn may_skip(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
-            && std::env::var_os(REQUIRE).is_none_or(|value| value.is_empty())
+        matches!(self, Self::Unavailable { .. }) && may_skip()
     }
+}
+
+/// Whether a test may be left out for what this machine lacks: nobody said that all must run.
+pub(crate) fn may_skip() -> bool {
+    std::env::var_os(REQUIRE).is_none_or(|value| value.is_empty())
 }
 
 /// A running node. It ends with this value, or with the process.

@@ -89,6 +89,7 @@ pub(super) fn running(
                 workload: workload.clone(),
                 node: None,
                 containers: BTreeMap::from([("api".to_owned(), container)]),
+                unscheduled: None,
                 pull_secrets: Vec::new(),
             }
         })

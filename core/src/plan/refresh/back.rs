@@ -1,7 +1,7 @@
 //! `refresh --rollback`: from what a refresh brought to what ran before it, in such a way that neither the chart's own job nor the next refresh does
 //! the same again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Facts;
 use super::decide::Judged;
@@ -9,8 +9,9 @@ use crate::change::{ANNOTATION, Change, ChangeState, ContainerChange, ROLLBACK};
 use crate::image::{Digest, ImageRef};
 use crate::plan::{Decision, ImagePlan, Rollout};
 use crate::report::ImageReport;
+use crate::snapshot::Evidence;
 use crate::time::moment;
-use crate::workload::{LiveWorkload, WorkloadId};
+use crate::workload::{BACKING_OFF, LiveWorkload, WorkloadId};
 
 impl<'facts> Facts<'facts> {
     /// The rollouts that lead back, and what was decided about each image that was brought forward last.
@@ -71,6 +72,28 @@ impl<'facts> Facts<'facts> {
         let last = Change::parse(live.records.get(ANNOTATION)?)?;
         let leads_back = last.state == ChangeState::Done && last.command != ROLLBACK;
         leads_back.then_some((live, last))
+    }
+
+    /// What crashes of that which a refresh brought: where what is published runs there is nothing to do, and yet not all is well.
+    pub(super) fn crashes(&self) -> Vec<String> {
+        let mut told = BTreeSet::new();
+        for id in self.order() {
+            let (Some((_, last)), Evidence::Known(pods)) =
+                (self.last_change(id), self.snapshot.pods_of(id))
+            else {
+                continue;
+            };
+            for (name, container) in pods.iter().flat_map(|pod| &pod.containers) {
+                if container.waiting.as_deref() == Some(BACKING_OFF) {
+                    told.insert(format!(
+                        "container {name} of {id} ends again and again, and {} changed it at {}: --rollback goes back to what ran before",
+                        last.command,
+                        moment(last.at)
+                    ));
+                }
+            }
+        }
+        told.into_iter().collect()
     }
 
     fn image_in(&self, id: &WorkloadId, name: &str) -> Option<(usize, &ImageReport)> {

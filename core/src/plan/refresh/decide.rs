@@ -3,7 +3,7 @@
 use super::{Facts, WishedAction};
 use crate::image::Digest;
 use crate::plan::{Decision, ImagePlan};
-use crate::profile::ProfileImage;
+use crate::profile::{Kinship, ProfileImage};
 use crate::report::{
     DigestKind, ImageFlag, ImageReport, ImageState, Reference, RunningDigest, TagSource,
 };
@@ -191,8 +191,7 @@ impl<'facts> Facts<'facts> {
         if !self.wish.images.is_empty() && !is_named {
             return says(Decision::NotAskedFor, "--image names others".to_owned());
         }
-        let is_followed = !self.is_ours || known.is_some_and(|known| known.record.is_some());
-        if !is_followed && !is_named && !self.wish.all {
+        if !self.is_followed(image) && !is_named && !self.wish.all {
             return says(
                 Decision::NotAskedFor,
                 "the chart's own refresh does not follow it; --all does".to_owned(),
@@ -207,6 +206,18 @@ impl<'facts> Facts<'facts> {
             return says(Decision::NotAskedFor, "--workload names others".to_owned());
         }
         None
+    }
+}
+
+impl Facts<'_> {
+    /// True if an image is meant where none is named: of the profile's chart those that its own refresh follows, and of the charts that it replaces
+    /// the same ones, whose databases are no less touchy; of any other chart all.
+    fn is_followed(&self, image: &ImageReport) -> bool {
+        if self.profile.kinship(self.release) == Kinship::Foreign {
+            return true;
+        }
+        let mut known = self.profile.images.iter();
+        known.any(|known| known.name == image.name && known.record.is_some())
     }
 }
 

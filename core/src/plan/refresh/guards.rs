@@ -10,8 +10,9 @@ use crate::finding::Code;
 use crate::plan::guards::{jobs, managed, not_settled, pending, refusal, standing, tick};
 use crate::plan::{Decision, Guard, Refusal, Rollout};
 use crate::report::ImageFlag;
+use crate::snapshot::Evidence;
 use crate::time::moment;
-use crate::workload::{Rollout as RolloutState, WorkloadId};
+use crate::workload::{Pod, Rollout as RolloutState, WorkloadId};
 
 pub(super) fn refusals(
     facts: &Facts<'_>,
@@ -113,7 +114,15 @@ fn undone(facts: &Facts<'_>, rollouts: &BTreeMap<WorkloadId, Rollout>) -> Option
 }
 
 fn workload(facts: &Facts<'_>, id: &WorkloadId, rollout: &Rollout) -> Vec<Refusal> {
-    let mut refusals = standing(facts, id, rollout.finishes.is_some());
+    // Pods that do not come to rest are the very reason to go back.
+    let goes_on = rollout.finishes.is_some() || facts.wish.rollback;
+    let mut refusals = standing(facts, id, goes_on);
+    let by_hand = refusals
+        .iter_mut()
+        .filter(|refusal| refusal.guard == Guard::OnDelete);
+    for refusal in by_hand {
+        refusal.advice = replace_by_hand(facts, id, rollout);
+    }
     if refusals
         .iter()
         .any(|refusal| refusal.guard == Guard::Unreadable)
@@ -134,6 +143,28 @@ fn workload(facts: &Facts<'_>, id: &WorkloadId, rollout: &Rollout) -> Vec<Refusa
         }
     }
     refusals
+}
+
+/// How pods are replaced that nothing replaces by itself: they are deleted, where those that come in their place pull what is published.
+fn replace_by_hand(facts: &Facts<'_>, id: &WorkloadId, rollout: &Rollout) -> Vec<String> {
+    let others = "--workload names the others, to refresh them alone".to_owned();
+    let pulls = |change: &ContainerChange| !change.sets() && !facts.is_in_vain(id, change);
+    let Evidence::Known(pods) = facts.snapshot.pods_of(id) else {
+        return vec![others];
+    };
+    if !rollout.containers.iter().all(pulls) {
+        return vec![facts.advisor.pods(&id.namespace), others];
+    }
+    let is_behind = |pod: &&&Pod| {
+        rollout.containers.iter().any(|change| {
+            let container = pod.containers.get(&change.container);
+            container
+                .and_then(|container| container.running.as_ref())
+                .is_some_and(|running| running.digest != change.wanted)
+        })
+    };
+    let names = pods.iter().filter(is_behind).map(|pod| pod.name.as_str());
+    vec![facts.advisor.delete_pods(&id.namespace, names), others]
 }
 
 /// A record says that all is done: it is written only where whatever runs the image has settled.

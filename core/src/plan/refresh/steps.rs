@@ -13,7 +13,7 @@ use crate::plan::{
 };
 use crate::time::counted;
 use crate::time::moment;
-use crate::workload::{LiveWorkload, WorkloadId};
+use crate::workload::{LiveWorkload, WorkloadId, WorkloadKind};
 
 impl Facts<'_> {
     /// What is done, in order.
@@ -238,7 +238,12 @@ fn roll_out(rollout: Rollout) -> Step {
                     ))
                 })
                 .collect();
-            format!("set what ran before: {}", former.join(", "))
+            let hanging = match id.kind {
+                // Its controller waits for a pod that hangs, also after the template was brought back.
+                WorkloadKind::StatefulSet => ", and delete pods that hang",
+                _ => "",
+            };
+            format!("set what ran before: {}{hanging}", former.join(", "))
         }),
         state: StepState::Pending,
         act: act(rollout),

@@ -53,6 +53,7 @@ fn drifted(mut snapshot: Snapshot, running: u8, published: u8, recorded: Option<
         workload,
         node: None,
         containers: BTreeMap::from([("api".to_owned(), container)]),
+        unscheduled: None,
         pull_secrets: Vec::new(),
     }];
     let tag = ImageRef::parse("tracebloc/jobs-manager:prod").unwrap();

@@ -36,6 +36,7 @@ fn moved(architectures: &[&str]) -> Snapshot {
             },
             node: Some(node),
             containers: BTreeMap::from([("api".to_owned(), running)]),
+            unscheduled: None,
             pull_secrets: Vec::new(),
         });
     }
