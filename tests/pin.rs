@@ -18,7 +18,7 @@ use crate::support::{PLUGIN, hang, install, installed, run, tenant};
 const SECRET: &str = "hunter2-of-the-client";
 
 /// Runs one of the two as a robot does, with the plan as JSON.
-fn hold(tenant: &Tenant<'_>, command: &str, image: &str, more: &[&str]) -> Output {
+pub(crate) fn hold(tenant: &Tenant<'_>, command: &str, image: &str, more: &[&str]) -> Output {
     let mut whole = vec![command, "--image", image, "--yes", "--context", "bed"];
     whole.extend(["--output", "json"]);
     if !more.contains(&"--timeout") {
@@ -292,7 +292,7 @@ fn values_are_printed_for_those_who_keep_them_elsewhere() {
 }
 
 /// The guards of a run that was refused.
-fn refused(tenant: &Tenant<'_>, image: &str) -> Vec<String> {
+pub(crate) fn refused(tenant: &Tenant<'_>, image: &str) -> Vec<String> {
     let plan = plan(&hold(tenant, "pin", image, &[]), 11);
     let refusals = plan["refusals"].as_array().unwrap();
     refusals
