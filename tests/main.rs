@@ -39,6 +39,8 @@ mod refresh_any_chart;
 mod refresh_chart_script;
 mod refresh_faults;
 mod refresh_generations;
+mod refresh_guards;
+mod refresh_node;
 mod refresh_odd_workloads;
 mod refresh_ready;
 mod refresh_requests;

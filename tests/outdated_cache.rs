@@ -10,7 +10,7 @@ use tracebloc_bed::{Helm, Tenant};
 use crate::support::{behind_a_proxy, codes, command, finding, image, outdated, parse, paste, run};
 
 /// Puts content into the cache of a tenant, as a node's pull does.
-fn fill(tenant: &Tenant<'_>, repository: &str, tag: &str, content: &str) -> Published {
+pub(crate) fn fill(tenant: &Tenant<'_>, repository: &str, tag: &str, content: &str) -> Published {
     let path = format!(
         "cache-of-{}/{}/{repository}",
         tenant.namespace(),
@@ -24,7 +24,7 @@ fn fill(tenant: &Tenant<'_>, repository: &str, tag: &str, content: &str) -> Publ
 }
 
 /// The flag that names the cache for the registry at `host`.
-fn mirror(tenant: &Tenant<'_>, host: &str) -> String {
+pub(crate) fn mirror(tenant: &Tenant<'_>, host: &str) -> String {
     format!(
         "--registry-mirror={host}={}/cache-of-{}",
         tenant.bed().registry().host(),

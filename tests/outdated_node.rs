@@ -7,14 +7,14 @@ use tracebloc_bed::{Helm, Install, Tenant};
 use crate::support::{bed, finding, image, install, outdated, paste};
 
 /// A tenant on the real node; nothing where this machine has none and need not.
-fn tenant(name: &str) -> Option<Tenant<'static>> {
+pub(crate) fn tenant(name: &str) -> Option<Tenant<'static>> {
     let tenant = bed().tenant_on_real_node(name).unwrap()?;
     tenant.publish_all("prod", "one").unwrap();
     Some(tenant)
 }
 
 /// A release without the resource monitor, whose daemon set wants every node of the bed.
-fn release<'a>(name: &'a str, version: &'a str) -> Install<'a> {
+pub(crate) fn release<'a>(name: &'a str, version: &'a str) -> Install<'a> {
     Install::client(name, version).set("resourceMonitor=false")
 }
 

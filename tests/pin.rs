@@ -289,7 +289,6 @@ fn values_are_printed_for_those_who_keep_them_elsewhere() {
     );
 }
 
-/// The guards of a run that was refused.
 #[test]
 fn gone_back_and_held_by_one_command() {
     let tenant = installed("pin-back", "1.9.28");

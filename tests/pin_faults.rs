@@ -14,7 +14,8 @@ use crate::pin::{SECRET, hold, images};
 use crate::refresh::{object, plan, steps};
 use crate::support::{hang, install, installed, tenant};
 
-fn refused(tenant: &Tenant<'_>, image: &str) -> Vec<String> {
+/// The guards of a run that was refused.
+pub(crate) fn refused(tenant: &Tenant<'_>, image: &str) -> Vec<String> {
     let plan = plan(&hold(tenant, "pin", image, &[]), 11);
     let refusals = plan["refusals"].as_array().unwrap();
     refusals

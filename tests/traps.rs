@@ -11,7 +11,7 @@ use tracebloc_bed::{Install, Tenant};
 use crate::support::{codes, finding, image, install, installed, outdated, tenant};
 
 /// Pretends that the pods of a workload run this content: what a kubelet reports is a field of the pod's status.
-fn runs(tenant: &Tenant<'_>, pod_prefix: &str, container: &str, image_id: &str) {
+pub(crate) fn runs(tenant: &Tenant<'_>, pod_prefix: &str, container: &str, image_id: &str) {
     let api = tenant.bed().cluster().api();
     for pod in tenant.pods().unwrap() {
         let name = pod["metadata"]["name"].as_str().unwrap();

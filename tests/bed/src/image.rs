@@ -99,6 +99,7 @@ pub struct Image {
     single: bool,
     attestations: bool,
     listens: bool,
+    arguments: Vec<String>,
     index_annotations: BTreeMap<String, String>,
 }
 
@@ -115,6 +116,7 @@ impl Image {
             single: false,
             attestations: false,
             listens: true,
+            arguments: Vec::new(),
             index_annotations: BTreeMap::new(),
         }
     }
@@ -165,6 +167,13 @@ impl Image {
     #[must_use]
     pub fn silent(mut self) -> Self {
         self.listens = false;
+        self
+    }
+
+    /// Makes the program fail after so long, such as `3s`, wherever it really runs.
+    #[must_use]
+    pub fn crashing_after(mut self, time: &str) -> Self {
+        self.arguments = vec!["crash".to_owned(), time.to_owned()];
         self
     }
 

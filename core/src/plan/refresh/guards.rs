@@ -42,7 +42,7 @@ pub(super) fn refusals(
         .iter()
         .filter(|image| image.plan.decision == Decision::Move)
     {
-        refusals.extend(content(facts, image));
+        refusals.extend(content(facts, image, rollouts));
     }
     refusals
 }
@@ -190,7 +190,11 @@ fn recorded(
 }
 
 /// Content that would not come to the pods, or not run there.
-fn content(facts: &Facts<'_>, judged: &Judged<'_>) -> Vec<Refusal> {
+fn content(
+    facts: &Facts<'_>,
+    judged: &Judged<'_>,
+    rollouts: &BTreeMap<WorkloadId, Rollout>,
+) -> Vec<Refusal> {
     let image = facts.image_report(judged);
     let mut refusals = Vec::new();
     let missing = facts.findings.iter().filter(|finding| {
@@ -205,12 +209,18 @@ fn content(facts: &Facts<'_>, judged: &Judged<'_>) -> Vec<Refusal> {
             finding.advice.clone(),
         )
     }));
-    if image.flags.contains(&ImageFlag::CacheStale) {
+    // By its digest the exact content is asked for, and a cache that lacks it fetches it.
+    let pulls_tag = rollouts
+        .values()
+        .flat_map(|rollout| &rollout.containers)
+        .filter(|change| change.image == image.name && change.variable.is_none())
+        .any(|change| !change.to.contains('@'));
+    if image.flags.contains(&ImageFlag::CacheStale) && pulls_tag {
         refusals.push(refusal(
             Guard::CacheStale,
             image.name.clone(),
             "the cache that nodes pull through still serves the old content: pods would start with what they have",
-            Vec::new(),
+            vec!["--action set-image asks the cache for the exact content".to_owned()],
         ));
     }
     refusals

@@ -80,16 +80,20 @@ fn configuration(image: &Image, platform: &Platform, layers: &[&Layer]) -> Blob 
         &["PATH=/"]
     };
     let diff_ids: Vec<&str> = layers.iter().map(|layer| layer.diff_id.as_str()).collect();
+    let mut config = json!({
+        "Entrypoint": ["/payload"],
+        "Env": environment,
+        "Labels": {"bed.tracebloc.io/content": image.content},
+        "WorkingDir": "/",
+    });
+    if !image.arguments.is_empty() {
+        config["Cmd"] = json!(image.arguments);
+    }
     document(&json!({
         "created": CREATED,
         "architecture": platform.architecture,
         "os": platform.os,
-        "config": {
-            "Entrypoint": ["/payload"],
-            "Env": environment,
-            "Labels": {"bed.tracebloc.io/content": image.content},
-            "WorkingDir": "/",
-        },
+        "config": config,
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
         "history": [
             {"created": CREATED, "created_by": "payload"},
