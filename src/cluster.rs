@@ -10,6 +10,7 @@ mod grants;
 mod history;
 mod jobs;
 mod journal;
+mod labelled;
 mod lease;
 mod list;
 mod managed_fields;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use tracebloc_core::name::Namespace;
 use tracebloc_core::plan::WishError;
+use tracebloc_core::snapshot::GapReason;
 
 use crate::apply::ApplyError;
 use crate::charts::ChartsError;
@@ -174,7 +175,11 @@ impl Error {
             | Self::Encode { .. }
             | Self::Output(_)
             | Self::Package(_)
-            | Self::Wish(WishError::NoRelease | WishError::Unreadable(_)) => Exit::Failed,
+            | Self::Wish(WishError::NoRelease) => Exit::Failed,
+            Self::Wish(WishError::Unreadable(gap)) => match gap.reason {
+                GapReason::Forbidden => Exit::Refused,
+                _ => Exit::Failed,
+            },
             Self::Usage { .. } | Self::NoRepository { .. } | Self::SeveralReleases { .. } => {
                 Exit::Usage
             }

@@ -5,6 +5,7 @@ mod access;
 mod automation;
 mod charts;
 mod history;
+mod labels;
 mod needs;
 mod package;
 mod published;
@@ -13,6 +14,7 @@ mod scope;
 mod storage;
 mod surroundings;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use futures_util::future::{OptionFuture, join, join3, join4};
@@ -20,11 +22,12 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 use tracebloc_core::assess::{Question, is_product, wanted_access};
 use tracebloc_core::image::{MirrorSource, Mirrors, RegistryMirror};
+use tracebloc_core::name::Namespace;
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::{Defaults, Release};
 use tracebloc_core::snapshot::{
     ContextFacts, EarlierRevision, Evidence, Gap, GapReason, ObservedRelease, RevisionFacts,
-    Snapshot,
+    Snapshot, Unlisted,
 };
 use tracebloc_core::version::Version;
 
@@ -105,16 +108,20 @@ pub(crate) async fn gather(
     let roots = request.roots.clone();
     let http = tokio::task::spawn_blocking(move || HttpClient::new(roots, deadline));
     let (found, (version, uid)) = join(
-        scope::find(context, &cluster, &request.scope),
+        scope::find(context, &cluster, profile, &request.scope),
         facts(&cluster, &request.question),
     )
     .await;
     let Found {
         revisions,
+        labelled,
+        mut unlisted,
         mut notes,
     } = found?;
     ui.detail(|| format!("{} releases listed", revisions.len()));
     let mut releases = records(&cluster, &revisions, request.earlier).await;
+    unlisted.extend(by_labels(&cluster, profile, &mut releases).await);
+    releases.extend(labelled);
     if !request.scope.names_releases() {
         let before = releases.len();
         releases.retain(|observed| request.all_charts || is_product(observed, profile));
@@ -127,6 +134,7 @@ pub(crate) async fn gather(
     }
     ui.detail(|| format!("{} release records read", releases.len()));
     let mut snapshot = begin(context, version, uid, releases);
+    snapshot.unlisted = unlisted;
     let http = match http.await {
         Ok(outcome) => outcome?,
         Err(_abandoned) => HttpClient::new(request.roots.clone(), deadline)?,
@@ -318,6 +326,7 @@ async fn records(
                 deployed,
                 earlier,
                 repository: None,
+                unread: None,
             }
         })
         .buffered(RECORDS_AT_ONCE)
@@ -327,6 +336,33 @@ async fn records(
         })
         .collect()
         .await
+}
+
+/// Lets labels stand in for records that may be listed and not read. Lists that would have told more are given back.
+async fn by_labels(
+    cluster: &Cluster,
+    profile: &Profile,
+    releases: &mut [ObservedRelease],
+) -> Vec<Unlisted> {
+    let places: BTreeSet<Namespace> = releases
+        .iter()
+        .filter(|observed| observed.forbidden().is_some())
+        .map(|observed| observed.newest.id.namespace.clone())
+        .collect();
+    let mut unlisted = Vec::new();
+    for place in &places {
+        // Without labels the records stay unread, which is told.
+        let Ok(labelled) = labels::find(cluster, profile, Some(place)).await else {
+            continue;
+        };
+        for observed in releases.iter_mut() {
+            if let Some(found) = labelled.release(&observed.newest.id) {
+                observed.stand_in(found.clone());
+            }
+        }
+        unlisted.extend(labelled.unlisted);
+    }
+    unlisted
 }
 
 /// What the record of an earlier revision tells; the rest of it is not kept.

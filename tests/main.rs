@@ -11,6 +11,7 @@ mod bed_proxy;
 mod chaos;
 mod docs;
 mod history;
+mod labels;
 mod outdated_advice;
 mod outdated_automation;
 mod outdated_cache;

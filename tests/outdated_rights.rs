@@ -136,11 +136,13 @@ fn the_printed_roles_are_enough_and_each_rule_is_needed() {
         apply(&tenant, &less);
         let output = ask_until(&tenant, &kubeconfig, &scope, |output| !is_whole(output));
         assert!(!is_whole(&output), "nobody misses it: {rule}");
-        if rule.starts_with("which releases there are") {
-            assert_eq!(output.code, Some(5), "{rule}: {output}");
+        let report = parse(&output);
+        let chart = &report["releases"][0]["chart"];
+        if rule.starts_with("what Helm's records alone tell") {
+            // The updater's own repository is among it, and the public one is not asked by tests.
+            assert_eq!(chart["current"], "1.9.28", "{rule}: {output}");
         } else {
-            let report = parse(&output);
-            assert_eq!(report["releases"][0]["chart"]["state"], "behind", "{rule}");
+            assert_eq!(chart["state"], "behind", "{rule}");
         }
     }
 }

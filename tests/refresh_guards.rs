@@ -5,11 +5,11 @@ use tracebloc_bed::{Bed, Install};
 
 use crate::outdated_automation::quiet;
 use crate::outdated_cache::{fill, mirror};
-use crate::pin_faults;
 use crate::refresh::{annotation, decision, plan, recorded, refresh, running, steps};
 use crate::refresh_faults::{behind, kubectl, refused};
 use crate::support::{behind_a_proxy, install, installed, tenant};
 use crate::traps::runs;
+use crate::{pin, pin_faults};
 
 #[test]
 fn a_cache_that_serves_the_old_content_is_no_reason_to_start_pods_anew() {
@@ -106,7 +106,10 @@ fn what_pods_do_not_agree_on_or_cannot_name_is_not_pinned() {
     let configuration = format!("docker://sha256:{}", "c".repeat(64));
     let (pods, container) = ("guard-pin-jobs-manager", "pods-monitor-container");
     runs(&tenant, pods, container, &configuration);
-    assert_eq!(pin_faults::refused(&tenant, "pods-monitor"), ["not-pinnable"]);
+    assert_eq!(
+        pin_faults::refused(&tenant, "pods-monitor"),
+        ["not-pinnable"]
+    );
     // Where pods agree again, it is held.
     plan(
         &refresh(&tenant, &["--force", "--image", "jobs-manager"]),

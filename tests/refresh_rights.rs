@@ -40,7 +40,7 @@ fn until_known(tenant: &Tenant<'_>, kubeconfig: &Path) {
 }
 
 /// The roles without the rules whose comments contain that.
-fn without(roles: &str, comment: &str) -> String {
+pub(crate) fn without(roles: &str, comment: &str) -> String {
     let mut less = String::new();
     for (number, rule) in roles.split("  # Without it ").enumerate() {
         if number == 0 {

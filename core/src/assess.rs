@@ -16,6 +16,7 @@ mod release;
 pub mod source;
 mod status;
 mod storage;
+mod unread;
 mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,8 +152,9 @@ fn judge(case: &Case<'_>) -> (ReleaseReport, Vec<Finding>) {
     let mut report = ReleaseReport {
         namespace: head.id.namespace.clone(),
         name: head.id.name.clone(),
-        revision: head.revision,
+        revision: case.observed.revision(),
         status: head.status,
+        unknown: case.observed.unread.as_ref().map(unknown),
         installed_at: None,
         deployed_at: None,
         managed_by: None,
@@ -290,7 +292,8 @@ fn summarise(releases: &[ReleaseReport], question: &Question) -> Summary {
     for release in releases {
         summary.releases += 1;
         summary.charts_behind += u32::from(release.has_old_chart());
-        summary.unknown += u32::from(release.is_chart_unknown()) + u32::from(release.is_unread());
+        summary.unknown += u32::from(release.is_chart_unknown())
+            + u32::from(release.is_unread() || release.unknown.is_some());
         for image in &release.images {
             summary.images_behind += u32::from(image.has_old_version());
             summary.digests_behind += u32::from(image.has_old_content());

@@ -12,6 +12,7 @@ pub mod edit;
 pub mod finding;
 pub mod image;
 pub mod index;
+pub mod labels;
 pub mod manifest;
 pub mod name;
 mod nearest;

@@ -7,8 +7,8 @@ mod knowledge;
 use serde::Deserialize;
 
 pub use automation::{
-    Automation, Deadline, Flap, Grant, ImageRefresh, MirrorRule, OwnJob, Rights, SkipStreak,
-    Updater,
+    Automation, Deadline, Flap, Grant, ImageRefresh, MirrorRule, OwnJob, RenderedJob, RenderedPin,
+    Rights, SkipStreak, Updater,
 };
 pub use breaker::{ApiNeed, Breaker, Effect, Fact, Look, Span, Test};
 pub use knowledge::{Advisory, DefaultKey, HeldPin, OptOut};
@@ -255,6 +255,15 @@ impl Profile {
                 .iter()
                 .any(|pattern| pattern.matches(release, workload, container))
         })
+    }
+
+    /// The kinds of the workloads that the chart brings, the main one's among them.
+    pub fn kinds(&self) -> std::collections::BTreeSet<WorkloadKind> {
+        let containers = self.images.iter().flat_map(|image| &image.containers);
+        containers
+            .map(|container| container.kind)
+            .chain([self.main_workload.kind])
+            .collect()
     }
 
     /// True if the chart's own pin is in force: its values have one, the user has none, and the channel is the one on which it is held (DOMAIN §3).

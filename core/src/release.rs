@@ -5,6 +5,7 @@
 //! prints them, and only the [`Values`] paths that a profile names are ever looked up.
 
 mod access;
+mod known;
 mod manifest;
 mod payload;
 mod values;
@@ -16,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use access::{AccessId, AccessKind, DeclaredBinding};
+pub use known::{KnownBy, Rendered};
 pub use payload::{DecodeError, INFLATED_LIMIT, Scratch};
 pub use values::{Defaults, Form, Origin, Values};
 
@@ -129,7 +131,7 @@ impl fmt::Display for ReleaseStatus {
 pub struct RevisionHead {
     /// Which release.
     pub id: ReleaseId,
-    /// Its number, counted from 1.
+    /// Its number, counted from 1; 0 where Helm's records may not be read, so that it is not known.
     pub revision: u32,
     /// Its status.
     pub status: ReleaseStatus,
@@ -161,6 +163,9 @@ pub enum ApplyMethod {
 /// One revision of a release, decoded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Release {
+    /// By what it is known: what a record alone tells is otherwise unknown, and not absent.
+    #[serde(default)]
+    pub known_by: KnownBy,
     /// Revision and status. The payload's own word, which Helm keeps in step with the labels.
     pub head: RevisionHead,
     /// The chart it was made from.

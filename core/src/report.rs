@@ -82,10 +82,15 @@ pub struct ReleaseReport {
     pub namespace: Namespace,
     /// Its name.
     pub name: ReleaseName,
-    /// Its newest revision.
-    pub revision: u32,
-    /// The newest revision's status.
+    /// Its newest revision; absent where Helm's records may not be listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u32>,
+    /// The newest revision's status; `unknown` where Helm's records may not be listed.
     pub status: ReleaseStatus,
+    /// Why its record may not be read, where it is known by the labels of its workloads: values, pins by value and what the stored manifest keeps are
+    /// unknown then, and what is not told of them is not to be taken for absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<UnknownReason>,
     /// When it was first installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -144,6 +149,8 @@ pub enum ImageState {
 pub enum ImageFlag {
     /// The reference names a digest that the release's values or the chart chose.
     Pinned,
+    /// The reference names a digest, and whether a value chose it or a refresh set it is not known, since the release's record may not be read.
+    MaybePinned,
     /// Pods run different content.
     Skewed,
     /// A restart would not pull: the pull policy is not Always.
@@ -164,6 +171,8 @@ pub enum TagSource {
     Default,
     /// Nobody: it is in a container's environment, for others to run.
     Env,
+    /// It is not known: the release's record may not be read.
+    Unknown,
 }
 
 /// One image of a release.

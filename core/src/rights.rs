@@ -2,13 +2,12 @@
 
 mod refresh;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::assess::Question;
 use crate::change::history_name;
 use crate::name::ReleaseName;
 use crate::profile::Profile;
-use crate::workload::WorkloadKind;
 
 pub use refresh::of_refresh;
 
@@ -64,6 +63,7 @@ pub struct Records<'a> {
 
 /// The least rights with which a question is answered in full.
 pub fn needed(question: &Question, profile: &Profile, records: Records<'_>) -> Vec<Right> {
+    let pods = question.digest || question.image || question.automation || question.jobs;
     let mut rights = vec![
         Right {
             place: Place::Releases,
@@ -71,7 +71,12 @@ pub fn needed(question: &Question, profile: &Profile, records: Records<'_>) -> V
             resources: vec![records.resource.to_owned()],
             verbs: &["get", "list"],
             names: Vec::new(),
-            without: Without::Unknown("which releases there are, and everything about them"),
+            // With workloads to go by, releases are found by their labels.
+            without: Without::Unknown(if pods || question.history {
+                "what Helm's records alone tell: values, pins and opt-outs by value, the stored manifest, revisions and their status; releases are found by the labels of their workloads then"
+            } else {
+                "which releases there are, and everything about them"
+            }),
         },
         Right {
             place: Place::Cluster,
@@ -82,7 +87,6 @@ pub fn needed(question: &Question, profile: &Profile, records: Records<'_>) -> V
             without: Without::Unknown("the cluster's identity in the report"),
         },
     ];
-    let pods = question.digest || question.image || question.automation || question.jobs;
     if pods || question.history {
         rights.extend(kinds(profile).into_iter().map(|(group, resources)| Right {
             place: Place::Workloads,
@@ -228,14 +232,8 @@ fn past(records: Records<'_>) -> [Right; 3] {
 
 /// The workloads of the chart, by API group.
 fn kinds(profile: &Profile) -> BTreeMap<&'static str, Vec<String>> {
-    let kinds: BTreeSet<WorkloadKind> = profile
-        .images
-        .iter()
-        .flat_map(|image| image.containers.iter().map(|container| container.kind))
-        .chain([profile.main_workload.kind])
-        .collect();
     let mut groups: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
-    for kind in kinds {
+    for kind in profile.kinds() {
         groups
             .entry(kind.group())
             .or_default()

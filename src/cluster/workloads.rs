@@ -74,11 +74,11 @@ struct UpdateStrategy {
 }
 
 #[derive(Deserialize)]
-struct Template {
+pub(super) struct Template {
     #[serde(default)]
     metadata: TemplateMetadata,
     #[serde(default)]
-    spec: PodSpec,
+    pub(super) spec: PodSpec,
 }
 
 #[derive(Deserialize, Default)]
@@ -88,20 +88,20 @@ struct TemplateMetadata {
 }
 
 #[derive(Deserialize)]
-struct JobTemplate {
-    spec: JobSpec,
+pub(super) struct JobTemplate {
+    pub(super) spec: JobSpec,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct JobSpec {
+pub(super) struct JobSpec {
     active_deadline_seconds: Option<i64>,
-    template: Template,
+    pub(super) template: Template,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct PodSpec {
+pub(super) struct PodSpec {
     #[serde(default)]
     init_containers: Vec<ContainerObject>,
     #[serde(default)]
@@ -188,7 +188,7 @@ impl Cluster {
 }
 
 /// Where the API keeps a kind: its prefix, and the resource in the plural.
-fn place(kind: WorkloadKind) -> (&'static str, &'static str) {
+pub(super) fn place(kind: WorkloadKind) -> (&'static str, &'static str) {
     match kind {
         WorkloadKind::Deployment => ("/apis/apps/v1", "deployments"),
         WorkloadKind::StatefulSet => ("/apis/apps/v1", "statefulsets"),
@@ -240,23 +240,6 @@ fn read(
             containers: spec.containers,
         },
     };
-    let container = |object: ContainerObject, init: bool| {
-        Container::declared(
-            object.name,
-            &object.image,
-            object.image_pull_policy.as_deref(),
-            init,
-        )
-        .carrying(&object.env)
-    };
-    let init = pod
-        .init_containers
-        .into_iter()
-        .map(|object| container(object, true));
-    let main = pod
-        .containers
-        .into_iter()
-        .map(|object| container(object, false));
     let autoscaled = metadata
         .managed_fields
         .iter()
@@ -298,7 +281,7 @@ fn read(
                 namespace: namespace.clone(),
                 name: metadata.name,
             },
-            containers: init.chain(main).collect(),
+            containers: pod.containers(),
             shape: Shape {
                 replicas: spec.replicas.and_then(|count| u32::try_from(count).ok()),
                 ..Shape::default()
@@ -319,6 +302,34 @@ fn read(
         marks,
         edits,
         cron,
+    }
+}
+
+impl PodSpec {
+    /// Its containers, init containers first.
+    pub(super) fn containers(self) -> Vec<Container> {
+        let read = |object: ContainerObject, init: bool| {
+            Container::declared(
+                object.name,
+                &object.image,
+                object.image_pull_policy.as_deref(),
+                init,
+            )
+            .carrying(&object.env)
+        };
+        let init = self.init_containers.into_iter();
+        let main = self.containers.into_iter();
+        init.map(|object| read(object, true))
+            .chain(main.map(|object| read(object, false)))
+            .collect()
+    }
+
+    /// Those variables of its containers that are wanted; the rest of an environment may hold anything, and is dropped here.
+    pub(super) fn variables(&self, wanted: &BTreeSet<&str>) -> BTreeMap<String, String> {
+        let all = self.containers.iter().flat_map(|container| &container.env);
+        all.filter(|variable| wanted.contains(variable.name.as_str()))
+            .filter_map(|variable| Some((variable.name.clone(), variable.value.clone()?)))
+            .collect()
     }
 }
 

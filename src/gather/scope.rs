@@ -1,8 +1,10 @@
 //! Which releases are meant (DESIGN §6 "Which releases").
 
 use tracebloc_core::name::{Namespace, ReleaseId};
-use tracebloc_core::snapshot::ObservedRelease;
+use tracebloc_core::profile::Profile;
+use tracebloc_core::snapshot::{ObservedRelease, Unlisted};
 
+use super::labels;
 use crate::cli::{Invocation, ReleaseSelector};
 use crate::cluster::{Cluster, ClusterError, Revisions};
 use crate::context::Context;
@@ -23,9 +25,53 @@ pub(crate) struct Scope {
 }
 
 /// The releases found.
+#[derive(Default)]
 pub(super) struct Found {
     pub(super) revisions: Vec<Revisions>,
+    /// Those that are known by labels alone, as their records may not be listed.
+    pub(super) labelled: Vec<ObservedRelease>,
+    /// Lists that would have told more of these.
+    pub(super) unlisted: Vec<Unlisted>,
     pub(super) notes: Vec<String>,
+}
+
+impl Found {
+    fn of(revisions: Vec<Revisions>, notes: Vec<String>) -> Self {
+        Self {
+            revisions,
+            notes,
+            ..Self::default()
+        }
+    }
+
+    /// Takes in what labels tell in place of records that may not be listed. Where they tell of no release, none is known not to be there.
+    async fn stand_in(
+        &mut self,
+        cluster: &Cluster,
+        profile: &Profile,
+        namespace: Option<&Namespace>,
+        refusal: Error,
+        is_wanted: impl Fn(&ReleaseId) -> bool,
+    ) -> Result<(), Error> {
+        let Error::Cluster {
+            source: source @ ClusterError::Forbidden { .. },
+            ..
+        } = &refusal
+        else {
+            return Err(refusal);
+        };
+        let Ok(labelled) = labels::find(cluster, profile, namespace).await else {
+            return Err(refusal);
+        };
+        let gap = source.gap("the records of the releases");
+        let (releases, unlisted) = labelled.into_releases(&gap, is_wanted);
+        if releases.is_empty() {
+            return Err(refusal);
+        }
+        self.labelled.extend(releases);
+        self.unlisted.extend(unlisted);
+        Ok(())
+    }
 }
 
 impl Scope {
@@ -84,21 +130,29 @@ impl Scope {
 pub(super) async fn find(
     context: &Context,
     cluster: &Cluster,
+    profile: &Profile,
     scope: &Scope,
 ) -> Result<Found, Error> {
     if scope.names_releases() {
-        return named(context, cluster, &scope.named).await;
+        return named(context, cluster, profile, &scope.named).await;
     }
-    let revisions = list(
-        context,
-        cluster,
-        scope.namespace.as_ref(),
-        scope.selector.as_deref(),
-    )
-    .await?;
+    let place = scope.namespace.as_ref();
     let mut notes = Vec::new();
-    let Some(namespace) = scope.namespace.as_ref().filter(|_| revisions.is_empty()) else {
-        return Ok(Found { revisions, notes });
+    let revisions = match list(context, cluster, place, scope.selector.as_deref()).await {
+        Ok(revisions) => revisions,
+        // Labels that were given to a release stand on its records only.
+        Err(refusal) if scope.selector.is_some() => return Err(refusal),
+        Err(refusal) => {
+            let mut found = Found::default();
+            let all = |_: &ReleaseId| true;
+            found
+                .stand_in(cluster, profile, place, refusal, all)
+                .await?;
+            return Ok(found);
+        }
+    };
+    let Some(namespace) = place.filter(|_| revisions.is_empty()) else {
+        return Ok(Found::of(revisions, notes));
     };
     if !scope.may_widen {
         // Without the right to read namespaces an empty answer stands.
@@ -108,7 +162,7 @@ pub(super) async fn find(
                 server: context.server(),
             });
         }
-        return Ok(Found { revisions, notes });
+        return Ok(Found::of(revisions, notes));
     }
     match list(context, cluster, None, None).await {
         Ok(revisions) => {
@@ -117,7 +171,7 @@ pub(super) async fn find(
                     "namespace {namespace} of this context has no Helm release: looking in all namespaces"
                 ));
             }
-            Ok(Found { revisions, notes })
+            Ok(Found::of(revisions, notes))
         }
         Err(Error::Cluster {
             source: ClusterError::Forbidden { .. },
@@ -126,7 +180,7 @@ pub(super) async fn find(
             notes.push(format!(
                 "namespace {namespace} of this context has no Helm release, and the credentials may not list secrets in all namespaces: name one with --namespace"
             ));
-            Ok(Found { revisions, notes })
+            Ok(Found::of(revisions, notes))
         }
         Err(error) => Err(error),
     }
@@ -149,23 +203,34 @@ async fn list(
 }
 
 /// The named releases, each of which must exist.
-async fn named(context: &Context, cluster: &Cluster, named: &[ReleaseId]) -> Result<Found, Error> {
-    let mut revisions: Vec<Revisions> = Vec::new();
+async fn named(
+    context: &Context,
+    cluster: &Cluster,
+    profile: &Profile,
+    named: &[ReleaseId],
+) -> Result<Found, Error> {
+    let mut found = Found::default();
     for id in named {
-        if revisions.iter().any(|known| known.newest.head.id == *id) {
+        let listed = found.revisions.iter().map(|known| &known.newest.head.id);
+        let labelled = found.labelled.iter().map(|known| &known.newest.id);
+        if listed.chain(labelled).any(|known| known == id) {
             continue;
         }
         let selector = format!("name={}", id.name);
-        let found = list(context, cluster, Some(&id.namespace), Some(&selector)).await?;
-        match found.into_iter().find(|found| found.newest.head.id == *id) {
-            Some(found) => revisions.push(found),
-            None => return Err(missing(context, cluster, id).await),
+        match list(context, cluster, Some(&id.namespace), Some(&selector)).await {
+            Ok(listed) => match listed.into_iter().find(|one| one.newest.head.id == *id) {
+                Some(one) => found.revisions.push(one),
+                None => return Err(missing(context, cluster, id).await),
+            },
+            Err(refusal) => {
+                let place = Some(&id.namespace);
+                found
+                    .stand_in(cluster, profile, place, refusal, |other| other == id)
+                    .await?;
+            }
         }
     }
-    Ok(Found {
-        revisions,
-        notes: Vec::new(),
-    })
+    Ok(found)
 }
 
 /// What to say of a release that does not exist: releases of that name elsewhere, else the others of its namespace.

@@ -114,15 +114,26 @@ pub(super) fn of_release(
         rows.push(image_row(release, image, styles, detail));
     }
     if rows.is_empty() {
-        let what = format!("revision {}", release.revision);
+        let (what, note) = match release.revision {
+            Some(number) => (format!("revision {number}"), release.status.to_string()),
+            None => ("release".to_owned(), revision(release)),
+        };
         rows.push(
             Row::new(release, styles.danger)
                 .set(Column::What, &what)
                 .set(Column::State, "unknown")
-                .set(Column::Note, &release.status.to_string()),
+                .set(Column::Note, &note),
         );
     }
     rows
+}
+
+/// How the newest revision stands.
+pub(super) fn revision(release: &ReleaseReport) -> String {
+    match release.revision {
+        Some(number) => format!("revision {number} is {}", release.status),
+        None => "known by its labels alone".to_owned(),
+    }
 }
 
 fn chart_row(
@@ -178,16 +189,15 @@ pub(super) fn chart_notes(
             age(checked_at.duration_since(since))
         ));
     }
-    if let Some(attempted) = &chart.attempted {
-        note.push(format!(
-            "revision {} to {attempted} is {}",
-            release.revision, release.status
-        ));
-    } else if release.status != tracebloc_core::release::ReleaseStatus::Deployed {
-        note.push(format!(
-            "revision {} is {}",
-            release.revision, release.status
-        ));
+    match (&chart.attempted, release.revision) {
+        (Some(attempted), Some(number)) => note.push(format!(
+            "revision {number} to {attempted} is {}",
+            release.status
+        )),
+        _ if release.status != tracebloc_core::release::ReleaseStatus::Deployed => {
+            note.push(revision(release));
+        }
+        _ => {}
     }
     note
 }
@@ -279,6 +289,7 @@ pub(super) fn image_notes(image: &ImageReport) -> Vec<String> {
             // Said by the other one.
             ImageFlag::Pinned if image.flags.contains(&ImageFlag::Held) => {}
             ImageFlag::Pinned => note.push("pinned".to_owned()),
+            ImageFlag::MaybePinned => note.push("may be pinned".to_owned()),
             ImageFlag::Held => note.push("held on purpose".to_owned()),
             ImageFlag::Skewed => note.push("skewed".to_owned()),
             ImageFlag::RestartInVain

@@ -43,10 +43,7 @@ fn head(text: &mut String, report: &StatusReport, look: &Look) {
     let release = &report.release;
     let header = look.styles.header;
     section::context(text, &report.context, look);
-    let mut told = vec![format!(
-        "revision {} is {}",
-        release.revision, release.status
-    )];
+    let mut told = vec![rows::revision(release)];
     if let Some(since) = release.installed_at {
         told.push(format!("first installed {}", ago(report.checked_at, since)));
     }
@@ -177,6 +174,7 @@ fn pins(text: &mut String, report: &StatusReport, look: &Look) {
         let who = match pin.source {
             TagSource::Value => "the release's value",
             TagSource::Default | TagSource::Env => "the chart's default",
+            TagSource::Unknown => "it is not known by whom",
         };
         grid.row([
             Cell::from(&pin.image),

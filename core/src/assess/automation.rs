@@ -104,6 +104,9 @@ fn presence<'facts>(
         if !is_since(release, &job.since) {
             return Presence::Unheard;
         }
+        if release.is_by_labels() {
+            return unlabelled(case, release, name);
+        }
         return Presence::Off(match release.values.text(&job.enabled_value) {
             Some((value, _)) if value == "false" => {
                 format!("switched off by the value {}", job.enabled_value)
@@ -127,6 +130,35 @@ fn presence<'facts>(
                 reason: GapReason::Malformed,
                 message: "its schedule was not observed".to_owned(),
             }),
+        },
+    }
+}
+
+/// A job that no label tells of, of a release whose record may not be read: why it is not there only the record says.
+fn unlabelled<'facts>(case: &Case<'_>, release: &Release, name: String) -> Presence<'facts> {
+    let id = WorkloadId {
+        kind: WorkloadKind::CronJob,
+        namespace: release.head.id.namespace.clone(),
+        name,
+    };
+    match case.snapshot.live_workload(&id) {
+        Evidence::Unknown(gap) => Presence::Unknown(gap),
+        Evidence::Known(_) => Presence::Off(
+            "not among its workloads, and whether a value switches it off or somebody deleted it is not known, as the release's record may not be read"
+                .to_owned(),
+        ),
+    }
+}
+
+/// What is not known of a job, as only the release's record tells it.
+fn unread(case: &Case<'_>, present: &Present<'_>, what: &str) -> Gap {
+    let told = case.observed.unread.as_ref();
+    Gap {
+        asked: format!("the record of the release of {}", present.id),
+        reason: GapReason::Forbidden,
+        message: match told {
+            Some(gap) => format!("{what} is not known: {}", gap.message),
+            None => format!("{what} is not known"),
         },
     }
 }
@@ -244,6 +276,10 @@ fn suspension(
     present: &Present<'_>,
     value: &str,
 ) -> (String, Vec<String>) {
+    if release.is_by_labels() {
+        let why = "by a value or in the cluster only, which the release's record would tell";
+        return (why.to_owned(), Vec::new());
+    }
     let by_value = release
         .values
         .text(value)

@@ -41,6 +41,12 @@ pub(super) fn judge<'facts>(
         return upgrade;
     }
     for breaker in &case.profile.breakers {
+        if release.is_by_labels() && !breaker.when.is_empty() {
+            if breaker.is_between(from, to) {
+                upgrade.open.push(breaker);
+            }
+            continue;
+        }
         if !breaker.concerns(from, to, &release.values) {
             continue;
         }
@@ -64,6 +70,10 @@ pub(super) fn anew(
     let Some(repository) = &case.observed.repository else {
         return Vec::new();
     };
+    // Helm reads the record too.
+    if release.is_by_labels() {
+        return Vec::new();
+    }
     let upgrade = release
         .chart
         .version
@@ -121,16 +131,20 @@ fn fact(case: &Case<'_>, release: &Release, fact: Option<Fact>) -> Option<bool> 
             Evidence::Unknown(_) => None,
         },
         // Where workloads were not read nothing speaks for it.
-        Some(Fact::FieldsOwnedElsewhere) => Some(
-            release.apply_method == ApplyMethod::ServerSide
-                && case.snapshot.live.iter().any(|live| {
-                    let ours = release
-                        .workloads
-                        .iter()
-                        .any(|workload| workload.id == live.workload.id);
-                    ours && live.marks.managers.iter().any(|manager| manager == SET)
-                }),
-        ),
+        Some(Fact::FieldsOwnedElsewhere) => {
+            let is_owned = case.snapshot.live.iter().any(|live| {
+                let ours = release
+                    .workloads
+                    .iter()
+                    .any(|workload| workload.id == live.workload.id);
+                ours && live.marks.managers.iter().any(|manager| manager == SET)
+            });
+            match release.apply_method {
+                // How its objects were applied only the record says.
+                _ if release.is_by_labels() && is_owned => None,
+                method => Some(is_owned && method == ApplyMethod::ServerSide),
+            }
+        }
     }
 }
 

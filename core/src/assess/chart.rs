@@ -100,13 +100,18 @@ fn published<'facts>(
         ));
     }
     let Some(version) = &current.chart.version else {
-        return Err(reason(
-            GapReason::Malformed,
+        let message = if current.is_by_labels() {
+            format!(
+                "the labels of its workloads do not tell one version: {}",
+                current.chart.version_text
+            )
+        } else {
             format!(
                 "the installed version `{}` is not a version",
                 current.chart.version_text
-            ),
-        ));
+            )
+        };
+        return Err(reason(GapReason::Malformed, message));
     };
     Ok((observed, index, version))
 }
@@ -264,7 +269,8 @@ fn behind(
     };
     // While an operation holds the release Helm refuses to upgrade it: that finding's advice comes first.
     let upgrade = breakers::judge(case, release, latest);
-    let advice = if case.observed.newest.status.is_pending() {
+    // And one whose record may not be read cannot be upgraded by whoever asks: Helm reads it too.
+    let advice = if case.observed.newest.status.is_pending() || release.is_by_labels() {
         Vec::new()
     } else {
         upgrade.advice(case, release, repository)
@@ -298,10 +304,11 @@ fn stuck(
     if triple(stable) != triple(current) {
         return None;
     }
-    let advice =
-        case.observed.repository.as_ref().map(|repository| {
-            breakers::judge(case, release, stable).advice(case, release, repository)
-        });
+    let is_readable = !release.is_by_labels();
+    let repository = case.observed.repository.as_ref();
+    let advice = repository
+        .filter(|_| is_readable)
+        .map(|repository| breakers::judge(case, release, stable).advice(case, release, repository));
     let finding = Finding::new(
         Code::RcStuck,
         case.subject(),

@@ -31,6 +31,9 @@ pub use wanted::{
     PullSecretId, Wanted, needs_platforms, wanted_manifests, wanted_pull_secrets, wanted_tags,
 };
 
+/// Why nothing is said of an image that a value may pin.
+const MAYBE_PINNED: &str = "whether a value of the release pins it is not known, as the release's record may not be read and the chart's own refresh job does not tell";
+
 /// What is known of a repository that nothing was asked of.
 static NO_DOCUMENTS: Documents = Documents::new();
 
@@ -109,6 +112,9 @@ fn state(
             GapReason::Malformed,
             format!("`{text}` is not an image reference"),
         );
+    }
+    if image.unsure && !tally.pods.is_empty() {
+        return unknown_because(GapReason::Forbidden, MAYBE_PINNED.to_owned());
     }
     if !tally.behind.is_empty() {
         let rolling = image.usages.iter().any(|usage| {

@@ -16,8 +16,14 @@ pub(super) fn judge(case: &Case<'_>, release: &Release) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(version) = version {
         findings.extend(missing_fixes(case, release, version));
-        findings.extend(channel_alias(case, release, version));
-        findings.extend(frozen(case, release, version));
+        if !release.is_by_labels() {
+            findings.extend(channel_alias(case, release, version));
+            findings.extend(frozen(case, release, version));
+        }
+    }
+    // The rest is about values.
+    if release.is_by_labels() {
+        return findings;
     }
     findings.extend(pins(case, release));
     findings.extend(held(case, release));
@@ -31,7 +37,11 @@ fn missing_fixes(case: &Case<'_>, release: &Release, version: &Version) -> Optio
         .profile
         .advisories
         .iter()
-        .filter(|advisory| advisory.affects(version, &release.values))
+        .filter(|advisory| {
+            // Whether one shows that depends on values is not known without them.
+            (advisory.when.is_empty() || !release.is_by_labels())
+                && advisory.affects(version, &release.values)
+        })
         .collect();
     faults.sort_by_key(|advisory| std::cmp::Reverse(advisory.severity));
     let worst = faults.first()?;

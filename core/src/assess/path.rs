@@ -67,5 +67,6 @@ fn floats(case: &Case<'_>, image: &ImageReport) -> bool {
         .images
         .iter()
         .any(|known| known.follows_channel && known.name == image.name);
-    follows && image.source != TagSource::Env && !image.flags.contains(&ImageFlag::Pinned)
+    let is_pinned = |flag: &ImageFlag| matches!(flag, ImageFlag::Pinned | ImageFlag::MaybePinned);
+    follows && image.source != TagSource::Env && !image.flags.iter().any(is_pinned)
 }

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::Case;
+use super::{Case, unread};
 use crate::finding::{Code, Finding};
 use crate::release::ReleaseStatus;
 use crate::snapshot::Evidence;
@@ -26,7 +26,9 @@ pub(super) fn is_stuck(case: &Case<'_>) -> bool {
         .record
         .known()
         .and_then(|record| record.last_deployed);
+    // Of one whose record may not be read it is not known when it began.
     case.observed.newest.status.is_pending()
+        && case.observed.unread.is_none()
         && since
             .is_none_or(|since| case.snapshot.observed_at.duration_since(since) > PENDING_PATIENCE)
 }
@@ -57,10 +59,15 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Records that do not decode, and parts of manifests that do not parse.
+/// Records that may not be read or do not decode, and parts of manifests that do not parse.
 pub(super) fn unreadable(case: &Case<'_>) -> Vec<Finding> {
     let records = [Some(&case.observed.record), case.observed.deployed.as_ref()];
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = case
+        .observed
+        .unread
+        .iter()
+        .map(|gap| unread::judge(case, gap))
+        .collect();
     for record in records.into_iter().flatten() {
         match record {
             Evidence::Unknown(gap) => findings.push(
@@ -101,6 +108,7 @@ fn failed(case: &Case<'_>) -> Finding {
             )
         }
         Some(Evidence::Unknown(_)) => String::new(),
+        None if case.observed.unread.is_some() => String::new(),
         None => "; none ever worked".to_owned(),
     };
     Finding::new(

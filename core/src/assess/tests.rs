@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Question, outdated};
 use crate::cronjob::CronFacts;
+use crate::labels::{self, LabelledWorkload};
 use crate::name::Namespace;
 use crate::ownership::Marks;
 use crate::profile::Profile;
@@ -152,6 +153,7 @@ pub(crate) fn healthy(version: &str) -> Snapshot {
                     masked: false,
                     origin: RepositoryOrigin::Profile,
                 }),
+                unread: None,
             }],
         )
     }
@@ -197,4 +199,34 @@ pub(super) fn judge_chart(snapshot: &Snapshot) -> OutdatedReport {
         ..Question::default()
     };
     outdated(snapshot, &Profile::client().unwrap(), &question)
+}
+
+/// The same where Helm's records may not be read: the release is known by the labels of what is there, and its refresh job was rendered with these
+/// variables.
+pub(crate) fn by_labels(
+    snapshot: &Snapshot,
+    version: &str,
+    variables: &[(&str, &str)],
+) -> Snapshot {
+    let id = snapshot.releases[0].newest.id.clone();
+    let found: Vec<LabelledWorkload> = snapshot
+        .live
+        .iter()
+        .map(|live| LabelledWorkload {
+            workload: live.workload.clone(),
+            release: id.clone(),
+            chart: Some(format!("client-{version}")),
+            variables: variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        })
+        .collect();
+    let release = labels::release(&id, &found, &Profile::client().unwrap()).unwrap();
+    let mut snapshot = snapshot.clone();
+    snapshot.releases[0] = ObservedRelease {
+        repository: snapshot.releases[0].repository.clone(),
+        ..ObservedRelease::by_labels(id, Evidence::Known(release), gap("secrets"))
+    };
+    snapshot
 }

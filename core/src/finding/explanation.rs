@@ -380,7 +380,7 @@ impl Code {
             Self::ClusterUnanswered => Explanation {
                 rests_on: "A request to the API server that failed or was refused.",
                 cause: "The credentials lack a right, or the server did not answer in time.",
-                consequence: "What rests on that answer is unknown; the rest is answered.",
+                consequence: "What rests on that answer is unknown; the rest is answered. Where Helm's records may not be read, a release is known by the labels of its workloads alone, and the finding lists what only its record tells.",
                 next_step: "Ask for the right that the message names (verb and resource; `--print-rbac` prints all that the command needs), or give more time with `--request-timeout`, and ask again.",
             },
         }

@@ -81,6 +81,19 @@ impl<'facts> Ground<'facts> {
         })
     }
 
+    /// The same for a plan that takes what only Helm's record tells.
+    pub(super) fn by_record(
+        snapshot: &'facts Snapshot,
+        profile: &'facts Profile,
+        outdated: &'facts OutdatedReport,
+    ) -> Result<Self, WishError> {
+        let ground = Self::new(snapshot, profile, outdated)?;
+        match &ground.observed.unread {
+            Some(gap) => Err(WishError::Unreadable(gap.clone())),
+            None => Ok(ground),
+        }
+    }
+
     /// A name that is none of the release's images is a mistake, not an empty wish.
     pub(super) fn check_images(&self, wished: &BTreeSet<String>) -> Result<(), WishError> {
         let images: BTreeSet<&str> = self

@@ -98,7 +98,7 @@ pub fn pin(snapshot: &Snapshot, profile: &Profile, wish: &PinWish) -> Result<Pin
     };
     let outdated = assess::outdated(snapshot, profile, &question);
     let facts = Facts {
-        ground: Ground::new(snapshot, profile, &outdated)?,
+        ground: Ground::by_record(snapshot, profile, &outdated)?,
         wish,
     };
     facts.ground.check_images(&wish.images)?;

@@ -88,7 +88,7 @@ pub fn refresh(
     };
     facts.check_names()?;
     let open = facts.open_changes();
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = facts.unread().into_iter().collect();
     let mut noted = None;
     let mut too_fast = None;
     let (judged, rollouts) = if !open.is_empty() {
@@ -156,6 +156,19 @@ impl Facts<'_> {
             }),
             None => Ok(()),
         }
+    }
+
+    /// What is not known of a release whose record may not be read, and which right would tell.
+    fn unread(&self) -> Option<String> {
+        let gap = self.observed.unread.as_ref()?;
+        let status = match self.observed.revision() {
+            Some(_) => "",
+            None => "whether a Helm operation holds the release, and ",
+        };
+        Some(format!(
+            "{}: not known is {status}which images a value pins or exempts where the chart's own refresh job does not tell; these are left alone. The right to get and list Helm's records in namespace {} would tell",
+            gap.message, self.observed.newest.id.namespace
+        ))
     }
 
     /// True if `--workload` leaves that one in.

@@ -1,7 +1,10 @@
 //! What a profile knows of the jobs with which a chart keeps itself current.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
+use super::ContainerPattern;
 use crate::name::ReleaseName;
 use crate::version::Version;
 
@@ -80,6 +83,42 @@ pub struct ImageRefresh {
     pub skips: SkipStreak,
     /// The time that its rollouts may take, against its own.
     pub deadline: Deadline,
+    /// What its environment tells of the values that it was rendered with.
+    pub rendered: RenderedJob,
+}
+
+/// What the environment of a job's container tells of the values that the chart was rendered with: what there is to go by where Helm's record may not be
+/// read. Only the variables that are named here are ever kept, and none of them holds a secret.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RenderedJob {
+    /// The variable with the tag of the images that follow the channel.
+    pub tag: String,
+    /// Variables with namespaces beside the release's own in which its workloads run.
+    pub namespaces: Vec<String>,
+    /// Whether values pin images.
+    pub pins: Vec<RenderedPin>,
+}
+
+/// A variable that tells whether a value pins the image of a container: `1` where one does, `0` where none does.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RenderedPin {
+    /// The variable.
+    pub variable: String,
+    /// The container.
+    pub container: ContainerPattern,
+}
+
+impl RenderedJob {
+    /// Every variable that tells something.
+    pub fn variables(&self) -> BTreeSet<&str> {
+        let pins = self.pins.iter().map(|pin| &pin.variable);
+        pins.chain(&self.namespaces)
+            .chain([&self.tag])
+            .map(String::as_str)
+            .collect()
+    }
 }
 
 /// From a version on, a job does nothing where images come from a mirror.

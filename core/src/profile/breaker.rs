@@ -123,7 +123,12 @@ pub struct ApiNeed {
 impl Breaker {
     /// True if the upgrade and the values are those that it is about; facts of the cluster are not judged here.
     pub fn concerns(&self, from: &Version, to: &Version, values: &Values) -> bool {
-        self.from.has(from) && self.to.has(to) && holds(&self.when, values)
+        self.is_between(from, to) && holds(&self.when, values)
+    }
+
+    /// True if the upgrade is one that it is about, whatever the values are.
+    pub fn is_between(&self, from: &Version, to: &Version) -> bool {
+        self.from.has(from) && self.to.has(to)
     }
 }
 

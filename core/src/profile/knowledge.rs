@@ -79,12 +79,17 @@ pub struct OptOut {
 impl OptOut {
     /// True if a release's chart version heeds the value, and the value opts out.
     pub fn is_in_force(&self, release: &Release) -> bool {
-        let heeded = release
-            .chart
-            .version
-            .as_ref()
-            .is_some_and(|version| self.since <= *version && *version < self.until);
         let chosen = release.values.text(&self.value);
-        heeded && chosen.is_some_and(|(text, _)| text == self.text)
+        self.is_heeded(release) && chosen.is_some_and(|(text, _)| text == self.text)
+    }
+
+    /// True if it may be in force, and is not known to be: the values may not be read.
+    pub fn is_unknown(&self, release: &Release) -> bool {
+        self.is_heeded(release) && release.is_by_labels()
+    }
+
+    fn is_heeded(&self, release: &Release) -> bool {
+        let version = release.chart.version.as_ref();
+        version.is_some_and(|version| self.since <= *version && *version < self.until)
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::manifest;
-use super::{ApplyMethod, ChartMetadata, Release, ReleaseStatus, RevisionHead, Values};
+use super::{ApplyMethod, ChartMetadata, KnownBy, Release, ReleaseStatus, RevisionHead, Values};
 use crate::name::{ChartName, NameError, Namespace, ReleaseId, ReleaseName};
 use crate::version::Version;
 
@@ -144,6 +144,7 @@ impl Release {
         let contents = manifest::parse(&record.manifest, &namespace);
         let values = Values::new(record.config, record.chart.values);
         Ok(Self {
+            known_by: KnownBy::Record,
             head: RevisionHead {
                 id: ReleaseId {
                     namespace,

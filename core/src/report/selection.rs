@@ -167,7 +167,7 @@ impl ReleaseReport {
         };
         let unknown = images(|image| image.state == ImageState::Unknown)
             + usize::from(self.is_chart_unknown())
-            + usize::from(self.is_unread());
+            + usize::from(self.is_unread() || self.unknown.is_some());
         (
             self.has_old_chart(),
             versions.unwrap_or_default(),

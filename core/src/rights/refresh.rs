@@ -43,7 +43,7 @@ pub fn of_refresh(
         let job = profile.automation.image_refresh.job.cron_job.clone();
         let names = named(release, BTreeSet::from([job]));
         let without = Without::Refused(
-            "only for charts whose own refresh does not count failures, so that it is suspended where something is undone; not needed with --on-failure=keep",
+            "only for charts whose own refresh does not count failures, or where Helm's records may not be read, so that it is suspended where something is undone; not needed with --on-failure=keep",
         );
         rights.push(on("batch", "cronjobs", &["get", "patch"], names, without));
     }

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, RepositoryRef};
-use crate::release::{ChartMetadata, Defaults, Release, RevisionHead};
+use super::{Evidence, Gap, GapReason, RepositoryRef};
+use crate::name::ReleaseId;
+use crate::release::{ChartMetadata, Defaults, Release, ReleaseStatus, RevisionHead};
 
 /// One release.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct ObservedRelease {
     pub earlier: Vec<EarlierRevision>,
     /// The repository to ask for its chart, where one is known.
     pub repository: Option<RepositoryRef>,
+    /// Why its records may not be read, where it is known by the labels of its workloads alone.
+    #[serde(default)]
+    pub unread: Option<Gap>,
 }
 
 /// A revision before the newest.
@@ -58,6 +62,48 @@ impl RevisionFacts {
 }
 
 impl ObservedRelease {
+    /// A release of which nothing may be read but what labels tell; `Unknown` where these do not tell enough.
+    pub fn by_labels(id: ReleaseId, found: Evidence<Release>, gap: Gap) -> Self {
+        let newest = RevisionHead {
+            id,
+            revision: 0,
+            status: ReleaseStatus::Unknown,
+        };
+        Self {
+            newest,
+            record: found,
+            deployed: None,
+            earlier: Vec::new(),
+            repository: None,
+            unread: Some(gap),
+        }
+    }
+
+    /// Why its record may not be read, where that is all that keeps it from being known.
+    pub fn forbidden(&self) -> Option<&Gap> {
+        self.current()
+            .gap()
+            .filter(|gap| gap.reason == GapReason::Forbidden)
+    }
+
+    /// Lets labels stand in for records that may be listed and not read: then the newest revision and its status are known.
+    pub fn stand_in(&mut self, found: Release) {
+        let Some(gap) = self.forbidden().cloned() else {
+            return;
+        };
+        self.record = Evidence::Known(Release {
+            head: self.newest.clone(),
+            ..found
+        });
+        self.deployed = None;
+        self.unread = Some(gap);
+    }
+
+    /// The number of the newest revision, where it is known.
+    pub fn revision(&self) -> Option<u32> {
+        Some(self.newest.revision).filter(|revision| *revision > 0)
+    }
+
     /// Lets the records share what others have in memory already.
     pub fn share(&mut self, defaults: &mut Defaults) {
         for record in [Some(&mut self.record), self.deployed.as_mut()] {

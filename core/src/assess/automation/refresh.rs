@@ -7,11 +7,12 @@ use super::pace::{self, Pace};
 use super::upgrade::look;
 use super::{
     Judged, Present, about, access, deadline, facts, is_since, judge_job, limit, not_established,
-    suspension, with_schedule,
+    suspension, unread, with_schedule,
 };
 use crate::assess::Case;
 use crate::change::{ANNOTATION, Change, ChangeState, ROLLBACK};
 use crate::finding::{Code, Finding};
+use crate::image::ImageRef;
 use crate::profile::ImageRefresh;
 use crate::release::Release;
 use crate::report::{AutomationState, JobReport};
@@ -95,14 +96,21 @@ fn running(
                     advice,
                 )
             }
-            Pace::Keeps => match failing(release, refresh, main) {
-                Some(detail) => verdict(
+            Pace::Keeps => match (
+                unknown_without_values(release, refresh, main),
+                failing(release, refresh, main),
+            ) {
+                (Some(what), _) => {
+                    let gap = unread(case, present, what);
+                    return (pace::unknown(base, &gap), Vec::new());
+                }
+                (None, Some(detail)) => verdict(
                     AutomationState::Ok,
                     Code::RefreshRetrying,
                     detail,
                     Vec::new(),
                 ),
-                None => return (base, Vec::new()),
+                (None, None) => return (base, Vec::new()),
             },
         }
     };
@@ -240,7 +248,10 @@ fn flapping(
     }
     let attempts = count(main, &flap.attempts);
     let detected = record(main, &flap.detected).is_some_and(|text| text != "false");
-    if !detected && attempts < limit(release, &flap.limit_value, flap.limit) {
+    // Another limit than the default stands in the values.
+    let is_full =
+        !release.is_by_labels() && attempts >= limit(release, &flap.limit_value, flap.limit);
+    if !detected && !is_full {
         return None;
     }
     let id: &WorkloadId = &main?.workload.id;
@@ -262,6 +273,27 @@ fn flapping(
         counted(u64::from(attempts), "failed rollout")
     );
     Some((detail, vec![case.advisor.describe(id), again]))
+}
+
+/// What only values tell of a job that keeps its pace: without them it is not known to do its work.
+fn unknown_without_values(
+    release: &Release,
+    refresh: &ImageRefresh,
+    main: Option<&LiveWorkload>,
+) -> Option<&'static str> {
+    if !release.is_by_labels() {
+        return None;
+    }
+    if count(main, &refresh.flap.attempts) > 0 && is_since(release, &refresh.flap.since) {
+        return Some("after how many failed rollouts it gives up");
+    }
+    let is_from_source = |image: &ImageRef| image.repository().registry() == refresh.mirror.source;
+    let may_be_mirrored = main.is_some_and(|main| {
+        let mut images = main.workload.containers.iter();
+        !images.all(|container| container.image.as_ref().is_ok_and(is_from_source))
+    });
+    (may_be_mirrored && is_since(release, &refresh.mirror.since))
+        .then_some("whether its images come from a mirror, on which it does nothing,")
 }
 
 /// A rollout failed, and the job will try again.

@@ -2,7 +2,7 @@
 
 use super::pace::{self, Pace, Stall};
 use super::{
-    Judged, Present, about, access, facts, is_since, judge_job, suspension, with_schedule,
+    Judged, Present, about, access, facts, is_since, judge_job, suspension, unread, with_schedule,
 };
 use crate::assess::{Case, breakers, release as revision, unknown};
 use crate::finding::{Code, Finding};
@@ -96,6 +96,15 @@ fn running(case: &Case<'_>, release: &Release, updater: &Updater, present: &Pres
         );
     }
     match pace::judge(present, now, case.profile.automation.patience) {
+        // Its runs end well also where an operation failed or hangs.
+        Pace::Keeps
+            if release.is_by_labels()
+                && (case.observed.revision().is_none()
+                    || case.observed.newest.status.is_pending()) =>
+        {
+            let gap = unread(case, present, "whether an operation holds the release");
+            (pace::unknown(base, &gap), Vec::new())
+        }
         Pace::Keeps => (base, Vec::new()),
         Pace::Unknown(gap) => (pace::unknown(base, &gap), Vec::new()),
         Pace::Stalled(stall) => {

@@ -5,7 +5,7 @@ mod found;
 use std::collections::BTreeSet;
 
 use super::wanted::Wanted;
-use super::{documents_of, platform};
+use super::{MAYBE_PINNED, documents_of, platform};
 use crate::assess::{Case, Question, unknown};
 use crate::finding::Finding;
 use crate::image::{CarriedImage, Digest, ImageRef, Repository, RunningImage, RunningKind, Tag};
@@ -27,6 +27,10 @@ enum Mover {
     Values,
     /// Nothing: the chart holds it behind its tag on purpose.
     Nobody,
+    /// One of those, and it is not known which: the release's record may not be read.
+    Unknown,
+    /// The values or the chart, which may hold it on purpose: the release's record may not be read.
+    ValuesOrNobody,
 }
 
 /// An image in an environment.
@@ -44,7 +48,10 @@ impl Carried<'_> {
     /// The tag whose digest a judgement needs. What floats is resolved anew at each start, and what is held is not to be moved: these are asked about
     /// only with [`Question::all_images`].
     fn wanted(&self, question: &Question) -> Option<&ImageRef> {
-        let is_judged = self.digest.is_some() && self.mover != Mover::Nobody;
+        let is_judged = match self.mover {
+            Mover::Refresh | Mover::Values => self.digest.is_some(),
+            Mover::Nobody | Mover::Unknown | Mover::ValuesOrNobody => false,
+        };
         self.tag
             .as_ref()
             .filter(|_| is_judged || question.all_images)
@@ -224,6 +231,14 @@ fn mover(
     image: &ProfileImage,
     pattern: &CarriedPattern,
 ) -> Mover {
+    let is_refreshed = pattern.is_refreshed(release.chart.version.as_ref());
+    if release.is_by_labels() {
+        return if is_refreshed {
+            Mover::Unknown
+        } else {
+            Mover::ValuesOrNobody
+        };
+    }
     let pinned_by_user = image.digest_value.as_ref().is_some_and(|path| {
         release
             .values
@@ -236,8 +251,7 @@ fn mover(
         .any(|opt_out| opt_out.image == image.name && opt_out.is_in_force(release));
     if profile.held.image == image.name && profile.holds(release) {
         Mover::Nobody
-    } else if pattern.is_refreshed(release.chart.version.as_ref()) && !pinned_by_user && !opted_out
-    {
+    } else if is_refreshed && !pinned_by_user && !opted_out {
         Mover::Refresh
     } else {
         Mover::Values
@@ -263,7 +277,15 @@ fn state(snapshot: &Snapshot, carried: &Carried<'_>) -> (ImageState, Option<Unkn
         .as_ref()
         .and_then(|tag| snapshot.published.get(tag));
     let gap = asked.and_then(Evidence::gap).map(unknown);
-    let is_optional = carried.digest.is_none() || carried.mover == Mover::Nobody;
+    if carried.mover == Mover::Unknown && carried.digest.is_some() {
+        let unread = UnknownReason {
+            reason: GapReason::Forbidden,
+            message: MAYBE_PINNED.to_owned(),
+        };
+        return (ImageState::Unknown, Some(unread));
+    }
+    let is_optional =
+        carried.digest.is_none() || matches!(carried.mover, Mover::Nobody | Mover::ValuesOrNobody);
     let failed = |message: String| UnknownReason {
         reason: GapReason::Failed,
         message,
@@ -295,7 +317,8 @@ fn report(
         .as_ref()
         .and_then(|tag| case.snapshot.published.get(tag)?.known().cloned());
     let flags = match (&carried.digest, carried.mover) {
-        (Some(_), Mover::Values) => vec![ImageFlag::Pinned],
+        (Some(_), Mover::Values | Mover::ValuesOrNobody) => vec![ImageFlag::Pinned],
+        (Some(_), Mover::Unknown) => vec![ImageFlag::MaybePinned],
         (Some(_), Mover::Nobody) => vec![ImageFlag::Pinned, ImageFlag::Held],
         (Some(_), Mover::Refresh) | (None, _) => Vec::new(),
     };
@@ -322,7 +345,10 @@ fn report(
             published,
             recorded: record
                 .and_then(|key| super::usage::recorded(case.snapshot, case.profile, release, key)),
-            pinned: carried.digest.clone().filter(|_| !flags.is_empty()),
+            pinned: carried
+                .digest
+                .clone()
+                .filter(|_| flags.contains(&ImageFlag::Pinned)),
             carried: carried.digest.clone(),
             ..DigestReport::default()
         },

@@ -22,7 +22,9 @@ pub(super) fn of(
     unknown: Option<UnknownReason>,
 ) -> ImageReport {
     let mut flags = BTreeSet::new();
-    if image.pinned.is_some() {
+    if image.unsure {
+        flags.insert(ImageFlag::MaybePinned);
+    } else if image.pinned.is_some() {
         flags.insert(ImageFlag::Pinned);
     }
     if tally.is_skewed() {
@@ -68,7 +70,7 @@ pub(super) fn of(
             cached: cache::report(snapshot, image),
             source: mirror::report(snapshot, image),
             recorded: image.recorded.clone(),
-            pinned: image.pinned.clone(),
+            pinned: image.pinned.clone().filter(|_| !image.unsure),
             carried: None,
             running: tally
                 .contents

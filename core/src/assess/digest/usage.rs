@@ -23,6 +23,8 @@ pub(super) struct Image<'facts> {
     pub(super) tag_value: Option<&'facts str>,
     /// The digest that the stored manifest pins.
     pub(super) pinned: Option<Digest>,
+    /// True if it is not known whether a value pins it.
+    pub(super) unsure: bool,
     /// What the main workload's annotation says.
     pub(super) recorded: Option<Digest>,
     /// The text, where it is no image reference.
@@ -48,6 +50,7 @@ struct Key {
     name: String,
     compared: Option<ImageRef>,
     pinned: Option<Digest>,
+    unsure: bool,
     text: String,
 }
 
@@ -95,6 +98,7 @@ fn describe<'facts>(
         |known| known.name.clone(),
     );
     let (tag, source) = compared_under(profile, release, known, reference, usage.live_container);
+    let unsure = release.is_pin_unknown(usage.workload, usage.stored);
     let image = Image {
         name: name.clone(),
         known: known.is_some(),
@@ -103,6 +107,7 @@ fn describe<'facts>(
         source,
         tag_value: known.and_then(|known| known.tag_value.as_deref()),
         pinned: reference.digest().cloned(),
+        unsure,
         recorded: known
             .and_then(|known| known.record.as_ref())
             .and_then(|key| recorded(snapshot, profile, release, key)),
@@ -113,6 +118,7 @@ fn describe<'facts>(
         name,
         compared: tag,
         pinned: reference.digest().cloned(),
+        unsure,
         text: reference.repository().to_string(),
     };
     (key, image)
@@ -124,6 +130,7 @@ fn malformed<'facts>(known: Option<&ProfileImage>, text: &'facts str) -> (Key, I
         name: name.clone(),
         compared: None,
         pinned: None,
+        unsure: false,
         text: text.to_owned(),
     };
     let image = Image {
@@ -134,6 +141,7 @@ fn malformed<'facts>(known: Option<&ProfileImage>, text: &'facts str) -> (Key, I
         source: TagSource::Value,
         tag_value: None,
         pinned: None,
+        unsure: false,
         recorded: None,
         malformed: Some(text),
         usages: Vec::new(),
@@ -160,7 +168,12 @@ fn compared_under(
             .map_or(TagSource::Default, |(_, origin)| source(origin))
     };
     let (channel, channel_origin) = profile.channel(release);
+    let channel = match release.rendered() {
+        Some(rendered) => rendered.channel.clone(),
+        None => Some(channel),
+    };
     let chosen_by = match known {
+        _ if release.is_by_labels() => TagSource::Unknown,
         Some(known) if known.follows_channel => source(channel_origin),
         Some(ProfileImage {
             tag_value: Some(path),
@@ -179,7 +192,7 @@ fn compared_under(
         return (Some(stored.with_tag(tag)), chosen_by);
     }
     let tag = match known {
-        Some(known) if known.follows_channel => Some(channel),
+        Some(known) if known.follows_channel => channel,
         Some(ProfileImage {
             tag_value: Some(path),
             ..

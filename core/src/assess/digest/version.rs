@@ -115,6 +115,13 @@ pub(super) fn found(
             subject,
             format!("{published}; the chart chooses the tag, a newer chart may move it"),
         ),
+        TagSource::Unknown => Finding::new(
+            Code::ImageBehind,
+            subject,
+            format!(
+                "{published}; who chooses the tag is not known, as the release's record may not be read"
+            ),
+        ),
         TagSource::Value => Finding {
             severity: Severity::Warning,
             ..Finding::new(

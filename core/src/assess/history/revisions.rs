@@ -9,12 +9,15 @@ use crate::snapshot::{Evidence, RevisionFacts};
 /// The revisions, newest first by their numbers.
 pub(super) fn of(past: &Past<'_>) -> Vec<ChangeReport> {
     let observed = past.observed;
-    let newest = match &observed.record {
-        Evidence::Known(release) => Evidence::Known(RevisionFacts::of(release)),
-        Evidence::Unknown(gap) => Evidence::Unknown(gap.clone()),
+    let newest = match (&observed.unread, &observed.record) {
+        // Labels tell nothing of revisions.
+        (Some(gap), _) | (None, Evidence::Unknown(gap)) => Evidence::Unknown(gap.clone()),
+        (None, Evidence::Known(release)) => Evidence::Known(RevisionFacts::of(release)),
     };
+    let is_listed = observed.revision().is_some();
     [(&observed.newest, &newest)]
         .into_iter()
+        .filter(|_| is_listed)
         .chain(
             observed
                 .earlier

@@ -33,7 +33,10 @@ impl<'facts> Facts<'facts> {
                 let Some((index, image)) = self.image_in(id, &then.image) else {
                     continue;
                 };
-                let back = way_back(live, then);
+                // What a value pins since is not gone back from unasked.
+                let is_let_be =
+                    then.variable.is_none() && self.release.may_pin(id, &then.container);
+                let back = way_back(live, then).filter(|_| !is_let_be);
                 if let Some(back) = &back {
                     containers.push(back.clone());
                 }
@@ -127,6 +130,11 @@ impl<'facts> Facts<'facts> {
                     last.command,
                     moment(last.at)
                 ),
+            ),
+            None if self.release.is_by_labels() => (
+                Decision::Unknown,
+                "a value may pin it since, or what ran before has no digest that could be pulled"
+                    .to_owned(),
             ),
             None => (
                 Decision::Unknown,

@@ -3,7 +3,7 @@
 use super::{Facts, WishedAction};
 use crate::image::Digest;
 use crate::plan::{Decision, ImagePlan};
-use crate::profile::{Kinship, ProfileImage};
+use crate::profile::{Kinship, OptOut, ProfileImage};
 use crate::report::{
     DigestKind, ImageFlag, ImageReport, ImageState, Reference, RunningDigest, TagSource,
 };
@@ -157,7 +157,11 @@ impl<'facts> Facts<'facts> {
             );
         }
         if image.flags.contains(&ImageFlag::Pinned) {
-            let reason = match known.and_then(|known| known.digest_value.as_ref()) {
+            let value = known.and_then(|known| known.digest_value.as_ref());
+            let reason = match value {
+                Some(_) if self.release.is_by_labels() => {
+                    "a value, or the chart, pins it".to_owned()
+                }
                 Some(value) => format!("the value {value} pins it"),
                 None => "the stored manifest names a digest".to_owned(),
             };
@@ -204,6 +208,20 @@ impl<'facts> Facts<'facts> {
             .collect();
         if !uses.iter().any(|id| self.is_selected(id)) {
             return says(Decision::NotAskedFor, "--workload names others".to_owned());
+        }
+        let is_unknown =
+            |opt_out: &&OptOut| opt_out.image == image.name && opt_out.is_unknown(self.release);
+        if let Some(opt_out) = self.profile.opt_outs.iter().find(is_unknown)
+            && self.is_ours
+            && image.state != ImageState::Idle
+        {
+            return says(
+                Decision::Unknown,
+                format!(
+                    "the value {} may exempt it, and the release's record may not be read",
+                    opt_out.value
+                ),
+            );
         }
         None
     }

@@ -21,6 +21,7 @@ pub(super) fn refusals(
 ) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     refusals.extend(pending(facts));
+    refusals.extend(unlabelled(facts));
     if !facts.wish.override_managed {
         let way_out = "--override-managed acts all the same".to_owned();
         refusals.extend(managed(facts, vec![way_out]));
@@ -45,6 +46,22 @@ pub(super) fn refusals(
         refusals.extend(content(facts, image, rollouts));
     }
     refusals
+}
+
+/// What a chart version's own job does and heeds follows from the version.
+fn unlabelled(facts: &Facts<'_>) -> Option<Refusal> {
+    let chart = &facts.release.chart;
+    (facts.is_ours && facts.release.is_by_labels() && chart.version.is_none()).then(|| {
+        refusal(
+            Guard::Unreadable,
+            facts.observed.newest.id.to_string(),
+            format!(
+                "the labels of its workloads do not tell one version of the chart ({}), and the release's record may not be read",
+                chart.version_text
+            ),
+            Vec::new(),
+        )
+    })
 }
 
 /// Rollouts failed so often that the chart's own job gave up too.

@@ -123,7 +123,8 @@ impl Facts<'_> {
         let main = self.main.filter(|_| self.is_ours)?;
         let refresh = &self.profile.automation.image_refresh;
         let flap = &refresh.flap;
-        if assess::is_since(self.release, &flap.since) {
+        // A higher limit than the default may stand in values that may not be read.
+        if assess::is_since(self.release, &flap.since) && !self.release.is_by_labels() {
             let limit = assess::limit(self.release, &flap.limit_value, flap.limit);
             let count = limit.max(self.count(&flap.attempts)).to_string();
             let annotations = BTreeMap::from([
@@ -181,7 +182,8 @@ impl Facts<'_> {
                 limit: assess::limit(self.release, &refresh.flap.limit_value, refresh.flap.limit),
             }),
             suspends: job
-                .filter(|_| !counts && !self.wish.keep_failed)
+                .filter(|_| !counts || self.release.is_by_labels())
+                .filter(|_| !self.wish.keep_failed)
                 .map(|job| job.workload.id.clone()),
         }
     }

@@ -409,3 +409,5 @@ fn no_more_rollouts_than_there_may_be_in_a_time() {
     snapshot.history = Some(history(Evidence::Unknown(gap("the history"))));
     assert_eq!(guards(&plan(&snapshot, &paced)), [Guard::Unreadable]);
 }
+
+mod labels;

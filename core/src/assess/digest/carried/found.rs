@@ -49,7 +49,7 @@ pub(super) fn found(
                 ));
             }
         }
-        (ImageState::Behind, Mover::Values) => findings.push(Finding::new(
+        (ImageState::Behind, Mover::Values | Mover::ValuesOrNobody) => findings.push(Finding::new(
             Code::DigestPinned,
             subject(),
             format!(
@@ -71,8 +71,8 @@ pub(super) fn found(
                     .map_or("no reason given", |reason| reason.message.as_str())
             ),
         )),
-        // What is held is told by what holds it.
-        (ImageState::Behind, Mover::Nobody)
+        // What is held is told by what holds it; and of what may be a pin nothing is said.
+        (ImageState::Behind, Mover::Nobody | Mover::Unknown)
         | (ImageState::Current | ImageState::Rolling | ImageState::Idle, _) => {}
     }
     let unserved = carried.unserved(case.snapshot);

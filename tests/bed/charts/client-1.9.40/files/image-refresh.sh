@@ -2,7 +2,7 @@
 # Sets the images of the control plane to the digests that their channel tag points to.
 #
 # Environment: NAMESPACE, DEPLOYMENT, ROLLOUT_TIMEOUT; JOBS_MANAGER_IMAGE and PODS_MONITOR_IMAGE as `registry/name:tag`,
-# REQUESTS_PROXY, MONITOR_IMAGE, MONITOR and MONITOR_NAMESPACE (empty: not refreshed), REGISTRY, DEFAULT_REGISTRY,
+# REQUESTS_PROXY, MONITOR_IMAGE, MONITOR and NODE_AGENTS_NAMESPACE (empty: not refreshed), REGISTRY, DEFAULT_REGISTRY,
 # MAX_REFRESH_ATTEMPTS.
 set -euo pipefail
 
@@ -122,7 +122,7 @@ if [ -n "${fresh[jobs-manager]:-}" ] && [ -n "$REQUESTS_PROXY" ]; then
   roll "$NAMESPACE" "deployment/$REQUESTS_PROXY" "proxy=$(repository "$JOBS_MANAGER_IMAGE")@${fresh[jobs-manager]}"
 fi
 if [ -n "${fresh[resource-monitor]:-}" ]; then
-  roll "$MONITOR_NAMESPACE" "daemonset/$MONITOR" \
+  roll "$NODE_AGENTS_NAMESPACE" "daemonset/$MONITOR" \
     "tracebloc-resource-monitor=$(repository "$MONITOR_IMAGE")@${fresh[resource-monitor]}"
 fi
 for name in "${!fresh[@]}"; do
