@@ -35,6 +35,7 @@ mod outdated_values;
 mod pin;
 mod refresh;
 mod refresh_faults;
+mod refresh_parallel;
 mod refresh_requests;
 mod refresh_rights;
 mod refresh_runs;

@@ -114,6 +114,7 @@ fn wrong_input_is_told_and_nothing_is_asked_of_nobody() {
     for (arguments, code, told) in [
         (&["--image", "job-manager"][..], 2, "jobs-manager"),
         (&["--workload", "deployment/none"], 2, "there are"),
+        (&["--parallel", "0"], 2, "--parallel"),
     ] {
         let output = refresh(&tenant, arguments);
         assert_eq!(output.code, Some(code), "{output}");

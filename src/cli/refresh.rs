@@ -1,5 +1,7 @@
 //! `refresh`.
 
+use std::num::NonZeroUsize;
+
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 use tracebloc_core::plan::{Pace, RefreshWish, WishedAction};
@@ -61,9 +63,12 @@ pub(crate) struct RefreshArgs {
     /// What becomes of a rollout that fails
     #[arg(long, value_name = "WHAT", default_value = "undo")]
     pub(crate) on_failure: FailurePolicy,
-    /// Wait so long between two rollouts
+    /// Wait so long between two rollouts, or between two waves of them
     #[arg(long, value_name = "DURATION", default_value = "0")]
     pub(crate) soak: Limit,
+    /// Have up to so many rollouts under way at once: the first goes alone, and the others in waves of so many
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) parallel: NonZeroUsize,
     #[command(flatten)]
     pub(crate) approval: ApprovalArgs,
     #[command(flatten)]
@@ -157,6 +162,7 @@ impl RefreshArgs {
             override_managed: self.override_managed,
             rollback: self.rollback,
             keep_failed: self.on_failure == FailurePolicy::Keep,
+            parallel: Some(self.parallel),
         }
     }
 }
