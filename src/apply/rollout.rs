@@ -114,7 +114,7 @@ impl Application<'_> {
         }
     }
 
-    /// Sends a change that carries its intent. Where no answer came back, the workload itself tells whether it arrived.
+    /// Sends a change that carries its intent. Where no answer came back, or only a part of it, the workload itself tells whether it arrived.
     pub(super) async fn change(
         &self,
         edit: &Edit<'_>,
@@ -128,7 +128,8 @@ impl Application<'_> {
                 error @ (ClusterError::Timeout
                 | ClusterError::Interrupted { .. }
                 | ClusterError::Unreachable { .. }
-                | ClusterError::Server { .. }),
+                | ClusterError::Server { .. }
+                | ClusterError::Malformed { .. }),
             ) => error,
             Err(error) => return Err(error),
         };
