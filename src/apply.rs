@@ -11,10 +11,12 @@ mod rights;
 mod rollout;
 mod settle;
 mod value;
+mod wave;
 
 use std::time::Duration;
 
-use tracebloc_core::plan::{Act, Plan, StepState};
+use tokio::sync::OnceCell;
+use tracebloc_core::plan::{Act, Plan, Step, StepState};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::release::Values;
 use tracebloc_core::workload::WorkloadId;
@@ -79,6 +81,8 @@ struct Application<'a> {
     run: String,
     author: String,
     plan: Plan,
+    /// Once a rollout failed: the chart's own job was suspended, where that is what keeps it from doing the same again.
+    stopped: OnceCell<()>,
 }
 
 /// What came of a plan: its steps with how far each is, and why it ended before its end.
@@ -135,6 +139,15 @@ fn is_made(
     }
 }
 
+/// How far a step is that came to that.
+fn state(outcome: &Result<(), ApplyError>) -> StepState {
+    match outcome {
+        Ok(()) => StepState::Done,
+        Err(error) if error.is_failure() => StepState::Failed,
+        Err(_) => StepState::Skipped,
+    }
+}
+
 fn skip_rest(plan: &mut Plan) {
     for step in &mut plan.steps {
         if step.state == StepState::Pending {
@@ -184,54 +197,64 @@ impl<'a> Application<'a> {
             run,
             author,
             plan: plan.clone(),
+            stopped: OnceCell::new(),
         })
     }
 
     async fn carry_out(&mut self) -> Result<(), ApplyError> {
+        let outcome = self.carry_out_steps().await;
+        skip_rest(&mut self.plan);
+        outcome
+    }
+
+    async fn carry_out_steps(&mut self) -> Result<(), ApplyError> {
         let mut rolled_out = false;
-        for index in 0..self.plan.steps.len() {
-            let step = self.plan.steps[index].clone();
-            let is_rollout = step.act.rollout().is_some();
-            let outcome = async {
-                if is_rollout && rolled_out {
-                    self.soak().await?;
-                }
-                if self.means.interrupt.is_asked() {
-                    return Err(ApplyError::Interrupted);
-                }
-                if is_rollout {
-                    self.wait_for_jobs().await?;
-                }
-                self.lease.check().await?;
-                self.means
-                    .ui
-                    .note(&format!("{}: {}", step.object.name, step.summary));
-                match &step.act {
-                    Act::Restart(rollout)
-                    | Act::SetImage(rollout)
-                    | Act::SetEnvironment(rollout)
-                    | Act::Finish(rollout) => self.roll_out(&step.object, rollout).await,
-                    Act::Suspend(suspension) => self.suspend(&suspension.workload).await,
-                    Act::Record(record) | Act::Annotate(record) => self.record(record).await,
-                    Act::SetValue(change) => self.set_values(change).await,
-                }
+        let mut next = 0;
+        while let Some(step) = self.plan.steps.get(next).cloned() {
+            if step.act.rollout().is_none() {
+                let outcome = self.step(&step).await;
+                self.plan.steps[next].state = state(&outcome);
+                outcome?;
+                next += 1;
+                continue;
             }
-            .await;
-            rolled_out |= is_rollout;
-            match outcome {
-                Ok(()) => self.plan.steps[index].state = StepState::Done,
-                Err(error) => {
-                    self.plan.steps[index].state = if error.is_failure() {
-                        StepState::Failed
-                    } else {
-                        StepState::Skipped
-                    };
-                    skip_rest(&mut self.plan);
-                    return Err(error);
-                }
+            if std::mem::replace(&mut rolled_out, true) {
+                self.soak().await?;
             }
+            let wave = wave::of(&self.plan.steps[next..]).to_vec();
+            let mut ended = self.wave(&wave).await;
+            for (index, outcome) in &ended {
+                self.plan.steps[next + index].state = state(outcome);
+            }
+            // To have been stopped goes before what failed beside it.
+            ended.sort_by_key(|(_, outcome)| !matches!(outcome, Err(ApplyError::Interrupted)));
+            if let Some(error) = ended.into_iter().find_map(|(_, outcome)| outcome.err()) {
+                return Err(error);
+            }
+            next += wave.len();
         }
         Ok(())
+    }
+
+    /// Carries out a step that is no rollout.
+    async fn step(&self, step: &Step) -> Result<(), ApplyError> {
+        if self.means.interrupt.is_asked() {
+            return Err(ApplyError::Interrupted);
+        }
+        self.lease.check().await?;
+        self.announce(step);
+        match &step.act {
+            Act::Suspend(suspension) => self.suspend(&suspension.workload).await,
+            Act::Record(record) | Act::Annotate(record) => self.record(record).await,
+            Act::SetValue(change) => self.set_values(change).await,
+            Act::Restart(_) | Act::SetImage(_) | Act::SetEnvironment(_) | Act::Finish(_) => Ok(()),
+        }
+    }
+
+    fn announce(&self, step: &Step) {
+        self.means
+            .ui
+            .note(&format!("{}: {}", step.object.name, step.summary));
     }
 
     /// Lets a rollout prove itself before the next.
@@ -241,7 +264,7 @@ impl<'a> Application<'a> {
             return Ok(());
         }
         self.means.ui.note(&format!(
-            "waiting {} s before the next rollout",
+            "waiting {} s before what comes next rolls out",
             soak.as_secs()
         ));
         tokio::select! {

@@ -1,11 +1,12 @@
 //! Where output goes: the answer to stdout, everything else to stderr; colour, width and verbosity.
 
 mod screen;
+mod standing;
 mod text;
 
 use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
@@ -15,6 +16,7 @@ use crate::cli::ColorChoice;
 use crate::error::Error;
 
 use screen::{Screen, Size};
+use standing::Standing;
 pub(crate) use text::{harmless, is_harmful};
 
 /// Styles of the parts of an answer; plain where colour is off.
@@ -64,6 +66,7 @@ pub(crate) struct Ui {
     verbose: u8,
     started: Instant,
     screen: Mutex<Screen>,
+    standing: Mutex<Standing>,
 }
 
 impl Ui {
@@ -74,6 +77,7 @@ impl Ui {
             verbose,
             started: Instant::now(),
             screen: Mutex::new(Screen::default()),
+            standing: Mutex::default(),
         }
     }
 
@@ -171,25 +175,29 @@ impl Ui {
     }
 
     /// Shows on a terminal that something is going on; what it returns is to be kept until then.
-    pub(crate) fn progress(&self, text: &str) -> Progress {
+    pub(crate) fn progress(&self, text: &str) -> Progress<'_> {
         let erasable = io::stderr().is_terminal() && anstyle_query::term_supports_ansi_color();
         let shown = !self.quiet && self.verbose == 0 && erasable;
-        if shown {
-            // A line that wraps could not be erased.
-            let room = columns(&io::stderr()).map_or(usize::MAX, |columns| columns - 1);
-            let line: String = text.chars().take(room).collect();
-            write_stderr(&format!("{line}\r"));
-        }
-        Progress { shown }
+        let number = shown.then(|| {
+            let (number, line) = self.standing().begin(text, room());
+            write_stderr(&line);
+            number
+        });
+        Progress { ui: self, number }
     }
 
-    #[expect(
-        clippy::unused_self,
-        reason = "stderr belongs to the terminal that this stands for"
-    )]
-    fn to_stderr(&self, text: &str) {
-        write_stderr(&format!("{text}\n"));
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn to_stderr(&self, text: &str) {
+        write_stderr(&self.standing().beside(&format!("{text}\n"), room()));
+    }
+}
+
+/// The characters that fit into a line of the terminal that stderr is.
+fn room() -> usize {
+    columns(&io::stderr()).map_or(usize::MAX, |columns| columns - 1)
 }
 
 /// Writes a text at once, however many lines it has: nothing flickers, and nobody sees half a table.
@@ -220,16 +228,17 @@ fn write_stderr(text: &str) {
     let _gone = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// A line on the terminal that goes away when what it tells of has ended.
+/// Something on the terminal that goes away when what it tells of has ended.
 #[derive(Debug)]
-pub(crate) struct Progress {
-    shown: bool,
+pub(crate) struct Progress<'ui> {
+    ui: &'ui Ui,
+    number: Option<u64>,
 }
 
-impl Drop for Progress {
+impl Drop for Progress<'_> {
     fn drop(&mut self) {
-        if self.shown {
-            write_stderr("\x1b[2K\r");
+        if let Some(number) = self.number {
+            write_stderr(&self.ui.standing().end(number, room()));
         }
     }
 }

@@ -24,32 +24,55 @@ const KILLS: u64 = 10;
 /// How many tenants are worked on at once: a run after a kill waits for a lease to end, and the machine has time.
 const AT_ONCE: u64 = 5;
 
+/// The image of the workload that rolls out beside others.
+const MONITOR: &str = "tracebloc/resource-monitor";
+
 /// What is refreshed.
 #[derive(Debug, Clone, Copy)]
 struct Scenario {
     name: &'static str,
     chart: &'static str,
     helm: Helm,
+    /// How long a rollout may take: a daemon set goes through its nodes one after the other.
+    timeout: &'static str,
+    /// True if workloads roll out beside each other.
+    at_once: bool,
 }
 
 /// The ways in which charts of different generations are refreshed.
-const SCENARIOS: [Scenario; 3] = [
+const SCENARIOS: [Scenario; 4] = [
     Scenario {
         name: "restart",
         chart: "1.9.28",
         helm: Helm::Three,
+        timeout: "5s",
+        at_once: false,
     },
     Scenario {
         name: "set-image",
         chart: "1.9.40",
         helm: Helm::Four,
+        timeout: "5s",
+        at_once: false,
     },
     Scenario {
         name: "no-count",
         chart: "1.4.4",
         helm: Helm::Three,
+        timeout: "5s",
+        at_once: false,
+    },
+    Scenario {
+        name: "at-once",
+        chart: "1.9.40",
+        helm: Helm::Four,
+        timeout: "15s",
+        at_once: true,
     },
 ];
+
+/// Which of them each lane works on.
+const LANES: [usize; 5] = [0, 1, 2, 0, 3];
 
 /// A small generator of numbers that look like chance (splitmix64).
 struct Chance(u64);
@@ -119,19 +142,25 @@ impl Victim {
                 "--min-ready",
                 "0",
                 "--timeout",
-                "5s",
+                self.scenario.timeout,
                 "--clear-flap",
                 "-n",
                 namespace,
             ],
         );
+        if self.scenario.at_once {
+            command.args(["--parallel", "3"]);
+        }
         command.env("KUBECONFIG", &self.kubeconfig);
         command
     }
 
-    /// Publishes new content of two images, one of which two workloads share.
+    /// Publishes new content of two images, one of which two workloads share; and of a third, that a workload beside the second of them runs, where
+    /// they go at once.
     fn publish(&self, content: &str, works: bool) {
-        for repository in ["tracebloc/jobs-manager", "tracebloc/pods-monitor"] {
+        let mut repositories = vec!["tracebloc/jobs-manager", "tracebloc/pods-monitor"];
+        repositories.extend(self.scenario.at_once.then_some(MONITOR));
+        for repository in repositories {
             let image = Image::new(format!("{repository} {content} {works}"));
             let image = if works {
                 image
@@ -155,7 +184,7 @@ impl Victim {
             "--min-ready",
             "0",
             "--timeout",
-            "5s",
+            self.scenario.timeout,
         ];
         // The killed run may not have come to take the marks of the one before away.
         let again = [&once[..], &["--clear-flap"]].concat();
@@ -188,7 +217,7 @@ impl Victim {
         );
         let before = running(&self.tenant, "api");
         self.publish(&format!("seed {seed}"), works);
-        let published = self.published();
+        let published = self.published("tracebloc/jobs-manager");
         self.run_and_kill(number, moment);
         let asked: Vec<String> = self
             .proxy
@@ -208,8 +237,8 @@ impl Victim {
         }
     }
 
-    fn published(&self) -> String {
-        let repository = format!("{}/tracebloc/jobs-manager", self.tenant.namespace());
+    fn published(&self, repository: &str) -> String {
+        let repository = format!("{}/{repository}", self.tenant.namespace());
         let registry = self.tenant.bed().registry();
         registry.digest(&repository, "prod").unwrap().unwrap()
     }
@@ -285,8 +314,26 @@ impl Victim {
             Some(monitor[0].as_str()),
             "{told}: the other record"
         );
-        for name in [deployment, format!("{}-requests-proxy", self.name)] {
-            let live = object(&self.tenant, "deployment", &name);
+        let mut changed = vec![
+            object(&self.tenant, "deployment", &deployment),
+            object(
+                &self.tenant,
+                "deployment",
+                &format!("{}-requests-proxy", self.name),
+            ),
+        ];
+        if self.scenario.at_once {
+            changed.push(self.monitor());
+            let recorded = annotation(
+                &self.tenant,
+                &deployment,
+                "last-refreshed-resource-monitor-digest",
+            );
+            let is_published = recorded == Some(self.published(MONITOR));
+            assert!(is_published || !works, "{told}: the third record");
+        }
+        for live in changed {
+            let name = live["metadata"]["name"].as_str().unwrap();
             let text = live["metadata"]["annotations"]["tracebloc.io/change"].as_str();
             if let Some(text) = text {
                 let change: Value = serde_json::from_str(text).unwrap();
@@ -307,6 +354,18 @@ impl Victim {
     }
 }
 
+impl Victim {
+    /// The workload that rolls out beside another one.
+    fn monitor(&self) -> Value {
+        let path = format!(
+            "/apis/apps/v1/namespaces/{}/daemonsets/{}-resource-monitor",
+            self.tenant.agents_namespace(),
+            self.name
+        );
+        self.tenant.bed().cluster().api().get(&path).unwrap()
+    }
+}
+
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
@@ -322,7 +381,7 @@ fn a_killed_refresh_is_finished_or_undone_by_the_next() {
     let began = Instant::now();
     let results: Mutex<BTreeMap<(&str, &str), u64>> = Mutex::default();
     std::thread::scope(|scope| {
-        for lane in 0..AT_ONCE {
+        for (lane, scenario) in (0..AT_ONCE).zip(LANES) {
             let mine: Vec<u64> = seeds
                 .iter()
                 .copied()
@@ -333,8 +392,7 @@ fn a_killed_refresh_is_finished_or_undone_by_the_next() {
                 continue;
             }
             scope.spawn(move || {
-                let index = usize::try_from(lane).unwrap() % SCENARIOS.len();
-                let victim = Victim::new(&format!("chaos-{lane}"), SCENARIOS[index]);
+                let victim = Victim::new(&format!("chaos-{lane}"), SCENARIOS[scenario]);
                 for seed in mine {
                     let outcome = victim.kill(seed);
                     let key = (victim.scenario.name, outcome);

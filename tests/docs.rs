@@ -58,6 +58,7 @@ fn the_reference_is_the_help() {
         &["outdated"],
         &["status"],
         &["history"],
+        &["refresh"],
         &["pin"],
         &["unpin"],
         &["cache"],

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 use tracebloc_bed::cluster::Output;
 use tracebloc_bed::image::Image;
 use tracebloc_bed::kwok;
+use tracebloc_bed::proxy::{Fault, Proxy, Rule};
 use tracebloc_bed::{Bed, Install, Tenant};
 
+use crate::outdated_faults::through;
 use crate::refresh::{annotation, decision, object, plan, recorded, refresh, running, steps};
 use crate::refresh_runs::start_job;
 use crate::support::{command, install, installed};
@@ -114,6 +116,7 @@ fn wrong_input_is_told_and_nothing_is_asked_of_nobody() {
     for (arguments, code, told) in [
         (&["--image", "job-manager"][..], 2, "jobs-manager"),
         (&["--workload", "deployment/none"], 2, "there are"),
+        (&["--parallel", "0"], 2, "--parallel"),
     ] {
         let output = refresh(&tenant, arguments);
         assert_eq!(output.code, Some(code), "{output}");
@@ -129,6 +132,21 @@ fn wrong_input_is_told_and_nothing_is_asked_of_nobody() {
     .unwrap();
     assert_eq!(anywhere.code, Some(2), "{anywhere}");
     assert!(anywhere.stderr.contains("--context"), "{anywhere}");
+}
+
+#[test]
+fn where_the_answer_to_a_change_does_not_come_whole_the_workload_tells_whether_it_arrived() {
+    let (tenant, moved) = behind("refresh-part", "1.9.28");
+    let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
+    let kubeconfig = through(&tenant, &proxy);
+    let part = Rule::new("/deployments/refresh-part-", Fault::Body("{".to_owned()));
+    proxy.break_with(part.method(http::Method::PATCH).times(1));
+    let namespace = tenant.namespace();
+    let arguments = ["refresh", "--yes", "--context", "bed", "-n", namespace];
+    let mut refresh = command(&tenant, &arguments);
+    let output = Output::of(refresh.env("KUBECONFIG", kubeconfig)).unwrap();
+    assert!(output.is_success(), "{output}");
+    assert_eq!(running(&tenant, "api"), [moved]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `refresh`: a tick with nothing to do, beside the chart's own script, and a hundred workloads that share an image.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,9 @@ const IMAGES: usize = 3;
 
 /// How many workloads share an image.
 const WORKLOADS: usize = 100;
+
+/// How many of them are refreshed at once, where they are not refreshed one after the other.
+const AT_ONCE: usize = 10;
 
 pub(crate) fn run(ground: &Ground) {
     tick(ground);
@@ -181,7 +185,7 @@ fn hundred(ground: &Ground) {
     let api = Proxy::before_api_server_over_tls(bed.cluster()).unwrap();
     let counting = Way::to(bed, &api.url(), Duration::ZERO);
     let namespace = tenant.namespace();
-    let refresh = || {
+    let refresh = |at_once: usize| {
         let arguments = [
             "refresh",
             "hundred",
@@ -192,38 +196,52 @@ fn hundred(ground: &Ground) {
             "0",
             "--context",
             "bed",
+            "--parallel",
+            &at_once.to_string(),
             "-n",
             namespace,
         ];
         ground.ours(&arguments)
     };
     // What runs is recorded where it is new, and nothing else.
-    assert!(refresh().status().unwrap().success());
+    assert!(refresh(1).status().unwrap().success());
     // Its controller has yet to see what was written.
     tenant.wait_ready().unwrap();
-    let idle = counted(&counting, api.log(), registry.log(), refresh());
+    let idle = counted(&counting, api.log(), registry.log(), refresh(1));
     note(&format!(
         "nothing to do: {} requests to the API server, {} HEADs",
         idle.api, idle.heads
     ));
-    tenant
-        .move_tag("tracebloc/jobs-manager", "prod", "two")
-        .unwrap();
-    let began = Instant::now();
-    let moved = counted(&counting, api.log(), registry.log(), refresh());
-    let wall = began.elapsed();
-    note(&format!(
-        "all of them refreshed in {:.0} ms, {:.0} ms each, with {:.1} requests to the API server each, and {} HEADs",
-        milliseconds(wall),
-        milliseconds(wall) / count(WORKLOADS),
-        count(moved.api) / count(WORKLOADS),
-        moved.heads
-    ));
-    goal(
-        "HEADs of the tag that they share",
-        count(moved.heads),
-        Goal::AtMost(1.0),
-    );
+    for at_once in [1, AT_ONCE] {
+        tenant
+            .move_tag(
+                "tracebloc/jobs-manager",
+                "prod",
+                &format!("{at_once} at once"),
+            )
+            .unwrap();
+        let began = Instant::now();
+        let moved = counted(&counting, api.log(), registry.log(), refresh(at_once));
+        let wall = began.elapsed();
+        note(&format!(
+            "all of them refreshed, {at_once} at once, in {:.0} ms, {:.0} ms each, with {:.1} requests to the API server each, and {} HEADs",
+            milliseconds(wall),
+            milliseconds(wall) / count(WORKLOADS),
+            count(moved.api) / count(WORKLOADS),
+            moved.heads
+        ));
+        goal(
+            "HEADs of the tag that they share",
+            count(moved.heads),
+            Goal::AtMost(1.0),
+        );
+        goal(
+            "rollouts under way at once, at most",
+            count(most_at_once(&api, namespace)),
+            Goal::AtMost(count(at_once)),
+        );
+        tenant.wait_ready().unwrap();
+    }
     let live = bed
         .cluster()
         .api()
@@ -231,6 +249,19 @@ fn hundred(ground: &Ground) {
     let pods = live.unwrap()["items"].as_array().map_or(0, Vec::len);
     note(&format!("{pods} pods after it"));
     clear(ground, &tenant);
+}
+
+/// How many rollouts were under way at once, at most, as the API server was asked: one begins with the first patch of its workload, and the second
+/// says that it has ended.
+fn most_at_once(api: &Proxy, namespace: &str) -> usize {
+    let place = format!("/apis/apps/v1/namespaces/{namespace}/deployments/");
+    let mut patches: BTreeMap<String, usize> = BTreeMap::new();
+    let mut most = 0;
+    for request in api.log().matching(&Method::PATCH, &place) {
+        *patches.entry(request.path).or_default() += 1;
+        most = most.max(patches.values().filter(|count| **count == 1).count());
+    }
+    most
 }
 
 /// A release of the client chart whose workloads are these.

@@ -4,6 +4,7 @@
 use tracebloc_core::change::{ANNOTATION, Change, ChangeState, ContainerChange};
 use tracebloc_core::image::{Digest, ImageRef};
 use tracebloc_core::plan::{AttemptCounter, ObjectRef, Rollout};
+use tracebloc_core::workload::WorkloadId;
 
 use super::error::{Aftermath, Failure};
 use super::rollout::{changed, same, set};
@@ -33,10 +34,7 @@ impl Application<'_> {
             None => None,
         };
         if let Some(job) = &self.plan.on_failure.suspends {
-            self.suspend(job).await?;
-            self.means.ui.note(&format!(
-                "{job} was suspended, since it would do the same again: unsuspend it once the cause is gone"
-            ));
+            self.stopped.get_or_try_init(|| self.stop(job)).await?;
         }
         let change = Change {
             state: ChangeState::Undoing,
@@ -116,6 +114,15 @@ impl Application<'_> {
         let attempt = counter.limit.max(counter.failed);
         self.count(counter, attempt).await?;
         Ok(attempt)
+    }
+
+    /// Has the chart's own job leave what failed, where it has no count to be told by.
+    async fn stop(&self, job: &WorkloadId) -> Result<(), ApplyError> {
+        self.suspend(job).await?;
+        self.means.ui.note(&format!(
+            "{job} was suspended, since it would do the same again: unsuspend it once the cause is gone"
+        ));
+        Ok(())
     }
 
     /// Sets what ran before, with the intent.

@@ -24,10 +24,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How often to ask then.
 const RECONNECTS: usize = 30;
 
-/// Where a rollout stands as its step begins.
-enum Stage {
-    /// Nothing was done yet.
-    Fresh,
+/// Where a rollout stands once its step has begun.
+pub(super) enum Stage {
     /// The workload was changed, by us or by the run that is finished here.
     Acting(Change),
     /// What was changed is being brought back.
@@ -37,17 +35,25 @@ enum Stage {
 }
 
 impl Application<'_> {
-    /// Carries out one rollout, from wherever it stands.
-    pub(super) async fn roll_out(
+    /// Begins one rollout: it is under way after it, if it was not before.
+    pub(super) async fn begin_rollout(&self, rollout: &Rollout) -> Result<Stage, ApplyError> {
+        let held = self.hold(&rollout.workload).await?;
+        same(&held, rollout)?;
+        match &rollout.finishes {
+            None => Ok(Stage::Acting(self.act(rollout).await?)),
+            Some(begun) => Ok(stage(&held, begun)),
+        }
+    }
+
+    /// Has one rollout come to its end, from wherever it stands.
+    pub(super) async fn end_rollout(
         &self,
         object: &ObjectRef,
         rollout: &Rollout,
+        stage: Stage,
     ) -> Result<(), ApplyError> {
         let id = &rollout.workload;
-        let held = self.hold(id).await?;
-        same(&held, rollout)?;
-        let change = match stage(&held, rollout) {
-            Stage::Fresh => self.act(rollout).await?,
+        let change = match stage {
             Stage::Acting(change) => change,
             Stage::Undoing(change) => return self.finish_undo(object, rollout, change).await,
             Stage::Overtaken => return self.close_overtaken(object, rollout).await,
@@ -108,7 +114,7 @@ impl Application<'_> {
         }
     }
 
-    /// Sends a change that carries its intent. Where no answer came back, the workload itself tells whether it arrived.
+    /// Sends a change that carries its intent. Where no answer came back, or only a part of it, the workload itself tells whether it arrived.
     pub(super) async fn change(
         &self,
         edit: &Edit<'_>,
@@ -122,7 +128,8 @@ impl Application<'_> {
                 error @ (ClusterError::Timeout
                 | ClusterError::Interrupted { .. }
                 | ClusterError::Unreachable { .. }
-                | ClusterError::Server { .. }),
+                | ClusterError::Server { .. }
+                | ClusterError::Malformed { .. }),
             ) => error,
             Err(error) => return Err(error),
         };
@@ -321,10 +328,8 @@ pub(super) fn has(held: &Held, one: &ContainerChange, wanted: &str) -> bool {
     }
 }
 
-fn stage(held: &Held, rollout: &Rollout) -> Stage {
-    let Some(begun) = &rollout.finishes else {
-        return Stage::Fresh;
-    };
+/// Where the change that another run began stands.
+fn stage(held: &Held, begun: &Change) -> Stage {
     match annotated(held) {
         Some(own) if own.id == begun.id && own.state == ChangeState::Undoing => Stage::Undoing(own),
         Some(own) if own.id == begun.id && own.state == ChangeState::Acting => {

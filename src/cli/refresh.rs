@@ -1,5 +1,7 @@
 //! `refresh`.
 
+use std::num::NonZeroUsize;
+
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 use tracebloc_core::image::Tag;
@@ -81,9 +83,12 @@ pub(crate) struct RefreshArgs {
     /// Count a rollout as done once its pods have stayed ready for so long: without a probe they are ready as soon as they run
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     pub(crate) min_ready: Limit,
-    /// Wait so long between two rollouts
+    /// Wait so long between two rollouts, or between two waves of them
     #[arg(long, value_name = "DURATION", default_value = "0")]
     pub(crate) soak: Limit,
+    /// Have up to so many rollouts under way at once: the first goes alone, and the others in waves of so many
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) parallel: NonZeroUsize,
     #[command(flatten)]
     pub(crate) approval: ApprovalArgs,
     #[command(flatten)]
@@ -192,6 +197,7 @@ impl RefreshArgs {
             override_managed: self.override_managed,
             rollback: self.rollback,
             keep_failed: self.on_failure == FailurePolicy::Keep,
+            parallel: Some(self.parallel),
         }
     }
 }

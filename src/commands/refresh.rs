@@ -346,6 +346,10 @@ pub(super) fn end(plan: &Plan) -> Exit {
 
 pub(super) fn show(ui: &Ui, plan: &Plan, done: &[Step], format: PlanFormat) -> Result<(), Error> {
     let mut whole = plan.clone();
+    let waves = done.iter().filter_map(|step| step.wave).max();
+    for wave in whole.steps.iter_mut().filter_map(|step| step.wave.as_mut()) {
+        *wave += waves.unwrap_or_default();
+    }
     whole.steps.splice(0..0, done.iter().cloned());
     let text = match format {
         PlanFormat::Table | PlanFormat::Wide => {

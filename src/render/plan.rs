@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tracebloc_core::image::Digest;
-use tracebloc_core::plan::{Decision, Plan, Refusal, StepState};
+use tracebloc_core::plan::{Decision, Plan, Refusal, Step, StepState};
 use tracebloc_core::time::counted;
 
 use super::grid::{Cell, Grid};
@@ -150,7 +150,12 @@ fn steps(text: &mut String, plan: &Plan, look: &Look) {
     }
     title(text, "Steps", look);
     let home = &plan.release.namespace;
+    let mut last = None;
     for (number, step) in plan.steps.iter().enumerate() {
+        if step.wave.is_some() && step.wave != last {
+            at_once(text, plan, number, look);
+        }
+        last = step.wave;
         let place = if step.object.namespace == *home {
             String::new()
         } else {
@@ -176,6 +181,17 @@ fn steps(text: &mut String, plan: &Plan, look: &Look) {
                 line!(text, "{faint}{line}{faint:#}");
             }
         }
+    }
+}
+
+/// Says which steps go together, above the first of them.
+fn at_once(text: &mut String, plan: &Plan, first: usize, look: &Look) {
+    let of_wave = |step: &&Step| step.wave == plan.steps[first].wave;
+    let together = plan.steps[first..].iter().take_while(of_wave).count();
+    if together > 1 {
+        let faint = look.styles.faint;
+        let (from, to) = (first + 1, first + together);
+        line!(text, "{faint}{from} to {to} at once:{faint:#}");
     }
 }
 

@@ -8,8 +8,10 @@ mod decide;
 mod guards;
 mod pace;
 mod steps;
+mod waves;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::ops::Deref;
 
 use jiff::SignedDuration;
@@ -51,6 +53,8 @@ pub struct RefreshWish {
     pub rollback: bool,
     /// `--on-failure`: leave what failed as it is.
     pub keep_failed: bool,
+    /// `--parallel`: no more rollouts at once than so many; one where it is not said.
+    pub parallel: Option<NonZeroUsize>,
 }
 
 /// The way in which pods are brought to other content.

@@ -26,6 +26,9 @@ pub struct Step {
     /// How it is undone; absent where it cannot be, or need not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
+    /// The wave of rollouts that it is under way with; absent where one rollout is carried out after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wave: Option<usize>,
     /// How far it is.
     pub state: StepState,
     /// What it does.

@@ -81,6 +81,7 @@ fn step(
         summary,
         destructive: false,
         undo: None,
+        wave: None,
         state: StepState::Pending,
         act: Act::Annotate(Record {
             workload: id.clone(),

@@ -85,6 +85,7 @@ impl Facts<'_> {
                 "roll back to revision {}",
                 ground.release.head.revision
             )),
+            wave: None,
             state: StepState::Pending,
             act: Act::SetValue(ValueChange {
                 revision: head.revision,
@@ -173,6 +174,7 @@ impl Facts<'_> {
                 .to_owned(),
                 destructive: false,
                 undo: None,
+                wave: None,
                 state: StepState::Pending,
                 act: Act::Annotate(record),
             };
@@ -183,6 +185,7 @@ impl Facts<'_> {
                     summary: format!("set the image: {}", what.join(", ")),
                     destructive: false,
                     undo: Some("set what ran before".to_owned()),
+                    wave: None,
                     state: StepState::Pending,
                     act: Act::SetImage(rollout),
                 });

@@ -1,8 +1,10 @@
 //! The steps of a refresh, and what becomes of one that fails.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use super::decide::Judged;
+use super::waves::waves;
 use super::{Facts, WishedAction};
 use crate::assess;
 use crate::change::ContainerChange;
@@ -49,19 +51,24 @@ impl Facts<'_> {
             // Where a workload is left out that runs other content, a record would lie.
             .filter(|image| self.moves_all(image, &rollouts))
             .collect();
-        for id in self.order() {
-            let Some(rollout) = rollouts.remove(id) else {
-                continue;
-            };
-            steps.push(roll_out(rollout));
-            let (rest, complete): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|image| {
-                rollouts.values().any(|later| {
-                    later
-                        .containers
-                        .iter()
-                        .any(|change| change.image == image.plan.name)
-                })
-            });
+        let ordered: Vec<Rollout> = self
+            .order()
+            .into_iter()
+            .filter_map(|id| rollouts.remove(id))
+            .collect();
+        let most = self.wish.parallel.map_or(1, NonZeroUsize::get);
+        let waves = waves(ordered, most);
+        let is_told = waves.iter().any(|wave| wave.len() > 1);
+        let mut later: Vec<String> = waves.iter().flatten().flat_map(images).collect();
+        for (number, wave) in (1..).zip(waves) {
+            later.drain(..wave.iter().flat_map(images).count());
+            steps.extend(wave.into_iter().map(|rollout| Step {
+                wave: is_told.then_some(number),
+                ..roll_out(rollout)
+            }));
+            let (rest, complete): (Vec<_>, Vec<_>) = waiting
+                .into_iter()
+                .partition(|image| later.contains(&image.plan.name));
             steps.extend(self.record(&complete, !self.wish.rollback));
             waiting = rest;
         }
@@ -148,6 +155,7 @@ impl Facts<'_> {
             summary: "suspend the chart's own refresh, which would do the same again".to_owned(),
             destructive: false,
             undo: Some(self.advisor.unsuspend(id)),
+            wave: None,
             state: StepState::Pending,
             act: Act::Suspend(Suspension {
                 workload: id.clone(),
@@ -187,6 +195,11 @@ impl Facts<'_> {
                 .map(|job| job.workload.id.clone()),
         }
     }
+}
+
+/// The images that a rollout changes, once for each container.
+fn images(rollout: &Rollout) -> impl Iterator<Item = String> {
+    rollout.containers.iter().map(|change| change.image.clone())
 }
 
 /// The step of one rollout.
@@ -247,6 +260,7 @@ fn roll_out(rollout: Rollout) -> Step {
             };
             format!("set what ran before: {}{hanging}", former.join(", "))
         }),
+        wave: None,
         state: StepState::Pending,
         act: act(rollout),
     }
@@ -266,6 +280,7 @@ pub(super) fn write(
         summary,
         destructive: false,
         undo: None,
+        wave: None,
         state: StepState::Pending,
         act: Act::Record(Record {
             workload: main.workload.id.clone(),
