@@ -59,6 +59,8 @@ pub(crate) struct Means<'a> {
     pub(crate) request: &'a Request,
     pub(crate) pace: Pace,
     pub(crate) interrupt: &'a Interrupt,
+    /// The release's values, which nothing that is said elsewhere may repeat: by Helm, and by containers that end.
+    pub(crate) conceals: Values,
     /// What it takes to upgrade the release, where the plan does so.
     pub(crate) helm: Option<&'a HelmMeans>,
 }
@@ -68,8 +70,8 @@ pub(crate) struct HelmMeans {
     pub(crate) helm: Helm,
     /// The package of the deployed chart version, held against its repository's index.
     pub(crate) package: Vec<u8>,
-    /// The release's values, which nothing that Helm says may repeat.
-    pub(crate) conceals: Values,
+    /// The command line that leads back from the revision that is made.
+    pub(crate) way_back: String,
 }
 
 /// A plan in the course of being carried out.
@@ -104,10 +106,8 @@ pub(crate) async fn apply(approved: Approved, means: &Means<'_>) -> Applied {
                     "the lease could not be given back, and ends by itself: {error}"
                 ));
             }
-            Applied {
-                plan,
-                failure: outcome.err(),
-            }
+            let failure = outcome.err().map(|error| error.after(&plan));
+            Applied { plan, failure }
         }
         Err(error) => {
             skip_rest(&mut plan);
@@ -119,18 +119,18 @@ pub(crate) async fn apply(approved: Approved, means: &Means<'_>) -> Applied {
     }
 }
 
-/// True once a change is made; false where somebody changed the same object meanwhile, and it is to be tried on what that one left.
+/// What a change made; `None` where somebody changed the same object meanwhile, and it is to be tried on what that one left.
 fn is_made(
-    outcome: Result<(), ClusterError>,
+    outcome: Result<Held, ClusterError>,
     attempt: usize,
     id: &WorkloadId,
-) -> Result<bool, ApplyError> {
+) -> Result<Option<Held>, ApplyError> {
     match outcome {
-        Ok(()) => Ok(true),
+        Ok(held) => Ok(Some(held)),
         Err(ClusterError::Conflict { .. } | ClusterError::Rejected { .. })
             if attempt < ATTEMPTS =>
         {
-            Ok(false)
+            Ok(None)
         }
         Err(source) => Err(ApplyError::Cluster {
             asked: id.to_string(),

@@ -56,7 +56,7 @@ pub(crate) async fn run(
         }
         Command::Refresh(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;
-            refresh::run(context, ui, interrupt, *args).await
+            Box::pin(refresh::run(context, ui, interrupt, *args)).await
         }
         Command::Pin(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;

@@ -81,13 +81,13 @@ impl Helm {
     }
 
     /// Makes a new revision, and waits until all of it is ready; what does not come up is rolled back by Helm itself. `stop` asks it to end in good
-    /// order.
+    /// order. Answers the folder with what it was told, where that could not be removed.
     pub(crate) async fn upgrade(
         &self,
         context: &Context,
         upgrade: &Upgrade<'_>,
         stop: impl Future<Output = ()>,
-    ) -> Result<(), HelmError> {
+    ) -> Result<Option<PathBuf>, HelmError> {
         let folder = private_folder().map_err(HelmError::File)?;
         let file = |name: &str, content: &[u8]| write(&folder, name, content);
         let kubeconfig = kubeconfig::minified(&context.target.config)?;
@@ -120,9 +120,11 @@ impl Helm {
         let ended = process::run(command, OUTPUT_LIMIT, stop)
             .await
             .map_err(HelmError::Run)?;
-        // What it was told is nobody's business any more; that it could not be removed is.
-        folder.close().map_err(HelmError::File)?;
-        judge(&ended, upgrade.conceals)
+        // What it was told is nobody's business any more.
+        let place = folder.path().to_owned();
+        let left = folder.close().err().map(|_| place);
+        judge(&ended, upgrade.conceals)?;
+        Ok(left)
     }
 }
 

@@ -41,6 +41,7 @@ mod refresh_chart_script;
 mod refresh_faults;
 mod refresh_generations;
 mod refresh_guards;
+mod refresh_meanwhile;
 mod refresh_node;
 mod refresh_odd_workloads;
 mod refresh_parallel;

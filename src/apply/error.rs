@@ -1,5 +1,6 @@
 //! Why a plan ended before its end.
 
+use tracebloc_core::plan::{Plan, StepState};
 use tracebloc_core::workload::WorkloadId;
 
 use crate::cluster::{ClusterError, LeaseError, MissingPart};
@@ -16,7 +17,7 @@ pub(crate) enum ApplyError {
         server: String,
     },
     /// Another run works on the release.
-    #[error("nothing was begun: {0}")]
+    #[error("{}", lease(.0))]
     Lease(#[from] LeaseError),
     /// The plan takes rights that the credentials have not.
     #[error("nothing was begun: the credentials may not {}", lacking.join(", nor "))]
@@ -56,6 +57,26 @@ pub(crate) enum ApplyError {
         release: String,
         /// Why.
         reason: String,
+    },
+    /// The upgrade was done, and what came of it is not what it is for.
+    #[error("{release}: {reason}")]
+    Upgraded {
+        /// The release.
+        release: String,
+        /// Why.
+        reason: String,
+        /// The command line that leads back.
+        way_back: String,
+    },
+    /// Something was done, and then this stopped the rest.
+    #[error("{done} of {all} steps were done, and then: {source}")]
+    Midway {
+        /// How many steps were done.
+        done: usize,
+        /// How many there are.
+        all: usize,
+        /// What stopped the rest.
+        source: Box<Self>,
     },
     /// Somebody asked to stop.
     #[error("stopped before its end")]
@@ -97,7 +118,10 @@ pub(crate) enum Aftermath {
 impl ApplyError {
     /// True if the step was carried out and came to nothing, rather than not at all.
     pub(crate) fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed(_) | Self::Upgrade { .. })
+        matches!(
+            self,
+            Self::Failed(_) | Self::Upgrade { .. } | Self::Upgraded { .. }
+        )
     }
 
     /// How the program ends with it.
@@ -108,7 +132,10 @@ impl ApplyError {
             | Self::OtherRevision { .. }
             | Self::Lease(LeaseError::Held { .. } | LeaseError::Lost { .. }) => Exit::Guarded,
             Self::NotAllowed { .. } => Exit::Refused,
-            Self::Failed(_) | Self::Upgrade { .. } => Exit::Failed,
+            Self::Failed(_)
+            | Self::Upgrade { .. }
+            | Self::Upgraded { .. }
+            | Self::Midway { .. } => Exit::Failed,
             Self::NoHelm | Self::Helm(_) => Exit::Workstation,
             Self::Interrupted => Exit::Interrupted,
             Self::Cluster { source, .. } | Self::Lease(LeaseError::Cluster(source)) => match source
@@ -148,6 +175,8 @@ impl ApplyError {
             Self::Upgrade { .. } => vec![
                 "Helm goes back to the revision before by itself; see what became of it with `helm history`".to_owned(),
             ],
+            Self::Upgraded { way_back, .. } => vec![format!("the new revision stays; go back from it with `{way_back}`")],
+            Self::Midway { source, .. } => source.hints(),
             Self::Helm(error) => error.hints(),
             Self::NoHelm => Vec::new(),
             Self::Changed { .. } | Self::OtherCluster { .. } | Self::OtherRevision { .. } => {
@@ -163,7 +192,32 @@ impl ApplyError {
     }
 }
 
+/// What is said of a lease that was not to be had, or was lost.
+fn lease(error: &LeaseError) -> String {
+    match error {
+        LeaseError::Lost { .. } => error.to_string(),
+        LeaseError::Held { .. } | LeaseError::Cluster(_) => format!("nothing was begun: {error}"),
+    }
+}
+
 impl ApplyError {
+    /// The same once something was done: that a guard says no is no answer then.
+    pub(super) fn after(self, plan: &Plan) -> Self {
+        let done = plan
+            .steps
+            .iter()
+            .filter(|step| step.state == StepState::Done)
+            .count();
+        if done == 0 || self.exit() != Exit::Guarded {
+            return self;
+        }
+        Self::Midway {
+            done,
+            all: plan.steps.len(),
+            source: Box::new(self),
+        }
+    }
+
     /// A part of a workload that was to be changed is not there any more.
     pub(super) fn missing(id: &WorkloadId, part: &MissingPart) -> Self {
         Self::Changed {

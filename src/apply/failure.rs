@@ -7,9 +7,20 @@ use tracebloc_core::plan::{AttemptCounter, ObjectRef, Rollout};
 use tracebloc_core::workload::WorkloadId;
 
 use super::error::{Aftermath, Failure};
-use super::rollout::{changed, same, set};
+use super::rollout::{changed, own, set};
 use super::settle::Settled;
 use super::{Application, ApplyError, is_made};
+
+/// Who is to blame where a rollout did not come to what it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// Nobody: the pods are well, and run something else.
+    Nobody,
+    /// Somebody who changed the workload meanwhile.
+    Others,
+    /// What was rolled out.
+    Rollout,
+}
 
 impl Application<'_> {
     /// Undoes a rollout, or leaves it, as the plan says. Always an error: the step has failed.
@@ -21,11 +32,13 @@ impl Application<'_> {
         reason: String,
     ) -> Result<(), ApplyError> {
         if !self.plan.on_failure.undo {
-            return self.keep(object, rollout, change, reason, false).await;
+            let blame = Blame::Rollout;
+            return self.keep(object, rollout, change, reason, blame).await;
         }
         if change.containers.iter().any(|one| one.former.is_none()) {
             let why = format!("{reason} (what ran before has no digest to go back to)");
-            return self.keep(object, rollout, change, why, false).await;
+            let blame = Blame::Rollout;
+            return self.keep(object, rollout, change, why, blame).await;
         }
         let pods = self.last_state(&rollout.workload).await;
         // First what keeps the chart's own job from doing it again: between the two there must be no moment in which it could.
@@ -61,14 +74,14 @@ impl Application<'_> {
         self.await_undo(object, rollout, change, pods).await
     }
 
-    /// Leaves a rollout as it is. Where the pods are well it is no failure of theirs, and is not counted.
+    /// Leaves a rollout as it is. It is counted where the rollout itself is to blame.
     pub(super) async fn keep(
         &self,
         object: &ObjectRef,
         rollout: &Rollout,
         change: Change,
         reason: String,
-        pods_are_well: bool,
+        blame: Blame,
     ) -> Result<(), ApplyError> {
         let id = &rollout.workload;
         let pods = self.last_state(id).await;
@@ -77,14 +90,14 @@ impl Application<'_> {
             ..change
         };
         let counter = self.plan.on_failure.counter.as_ref();
-        if let Some(counter) = counter.filter(|_| !pods_are_well) {
+        if let Some(counter) = counter.filter(|_| blame == Blame::Rollout) {
             let attempt = change.attempt.unwrap_or(counter.failed + 1);
             if change.attempt.is_none() {
                 change.attempt = Some(attempt);
                 let text = change.to_text();
                 self.write(
                     id,
-                    |uid| uid == rollout.uid,
+                    |held| own(held, rollout, &change),
                     |edit| edit.annotate(ANNOTATION, &text),
                 )
                 .await?;
@@ -94,10 +107,10 @@ impl Application<'_> {
         self.close(object, rollout, change, ChangeState::Failed)
             .await?;
         let aftermath = Aftermath::Kept(
-            if pods_are_well {
-                "the pods are ready"
-            } else {
-                "nothing was brought back and nothing recorded"
+            match blame {
+                Blame::Nobody => "the pods are ready",
+                Blame::Others => "what rolls out now is not what this run began",
+                Blame::Rollout => "nothing was brought back and nothing recorded",
             }
             .to_owned(),
         );
@@ -131,14 +144,14 @@ impl Application<'_> {
         let mut attempt = 1;
         loop {
             let held = self.hold(id).await?;
-            same(&held, rollout)?;
+            own(&held, rollout, change)?;
             let mut edit = held.edit();
             for one in &change.containers {
                 let former = former(one).ok_or_else(|| changed(id, "there is no way back"))?;
                 set(&mut edit, one, &former).map_err(|part| ApplyError::missing(id, &part))?;
             }
             edit.annotate(ANNOTATION, &change.to_text());
-            if is_made(self.change(&edit, id, change).await, attempt, id)? {
+            if is_made(self.change(&edit, id, change).await, attempt, id)?.is_some() {
                 return Ok(());
             }
             attempt += 1;
@@ -154,7 +167,14 @@ impl Application<'_> {
     ) -> Result<(), ApplyError> {
         let id = &rollout.workload;
         let reason = change.reason.clone().unwrap_or_default();
-        let aftermath = match self.settle_back(id).await? {
+        let settled = match self.settle_back(id).await? {
+            Settled::Yes(held) => match self.still_runs(id, &change).await? {
+                None => Settled::Yes(held),
+                Some(why) => Settled::No(why),
+            },
+            no @ Settled::No(_) => no,
+        };
+        let aftermath = match settled {
             Settled::Yes(_) => {
                 self.close(object, rollout, change, ChangeState::Undone)
                     .await?;
@@ -177,6 +197,25 @@ impl Application<'_> {
             pods,
             aftermath,
         })))
+    }
+
+    /// What still runs of that which was brought back, in spite of a rollout that ended well.
+    async fn still_runs(
+        &self,
+        id: &WorkloadId,
+        change: &Change,
+    ) -> Result<Option<String>, ApplyError> {
+        let pods = self.pods(id).await?;
+        let left = change.containers.iter().find(|one| {
+            one.former.as_ref() != Some(&one.wanted)
+                && pods.iter().any(|pod| {
+                    let container = pod.containers.get(&one.container);
+                    container
+                        .and_then(|container| container.running.as_ref())
+                        .is_some_and(|running| running.digest == one.wanted)
+                })
+        });
+        Ok(left.map(|one| format!("pods still run {} of {}", one.wanted.short(), one.image)))
     }
 }
 

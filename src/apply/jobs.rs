@@ -5,6 +5,7 @@ use tracebloc_core::cronjob::LiveJob;
 use tracebloc_core::workload::WorkloadId;
 
 use super::{Application, ApplyError, LOOK};
+use crate::cluster::ClusterError;
 
 impl Application<'_> {
     /// Waits until no Job of the chart runs that changes the same workloads, for as long as was asked for. Jobs that may not be listed were told of
@@ -13,7 +14,7 @@ impl Application<'_> {
         let patience = self.means.pace.jobs;
         let began = Instant::now();
         let mut told = false;
-        while let Some((id, job)) = self.running_job().await {
+        while let Some((id, job)) = self.running_job().await? {
             if began.elapsed() >= patience {
                 return Err(ApplyError::Changed {
                     id,
@@ -33,16 +34,25 @@ impl Application<'_> {
         Ok(())
     }
 
-    async fn running_job(&self) -> Option<(WorkloadId, LiveJob)> {
+    async fn running_job(&self) -> Result<Option<(WorkloadId, LiveJob)>, ApplyError> {
         for id in &self.plan.jobs {
-            let jobs = self.cluster.jobs(&id.namespace).await.unwrap_or_default();
+            let jobs = match self.cluster.jobs(&id.namespace).await {
+                Ok(jobs) => jobs,
+                Err(ClusterError::Forbidden { .. }) => Vec::new(),
+                Err(source) => {
+                    return Err(ApplyError::Cluster {
+                        asked: format!("the Jobs of {id}"),
+                        source,
+                    });
+                }
+            };
             let running = jobs
                 .into_iter()
                 .find(|job| job.cron_job == id.name && job.end.is_none());
             if let Some(job) = running {
-                return Some((id.clone(), job));
+                return Ok(Some((id.clone(), job)));
             }
         }
-        None
+        Ok(None)
     }
 }

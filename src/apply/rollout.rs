@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use tracebloc_core::assess::{self, Question};
 use tracebloc_core::change::{ANNOTATION, Change, ChangeState, ContainerChange, ROLLBACK};
 use tracebloc_core::plan::{ObjectRef, Rollout};
 use tracebloc_core::workload::{Rollout as RolloutState, WorkloadId};
 
+use super::failure::Blame;
 use super::settle::Settled;
 use super::{Application, ApplyError, is_made};
 use crate::cluster::{ClusterError, Edit, Held, MissingPart};
@@ -26,8 +28,8 @@ const RECONNECTS: usize = 30;
 
 /// Where a rollout stands once its step has begun.
 pub(super) enum Stage {
-    /// The workload was changed, by us or by the run that is finished here.
-    Acting(Change),
+    /// The workload was changed: by us, and then the template that this made is known, or by the run that is finished here.
+    Acting(Change, Option<Value>),
     /// What was changed is being brought back.
     Undoing(Change),
     /// Somebody else finished it, or changed it to something else.
@@ -40,7 +42,10 @@ impl Application<'_> {
         let held = self.hold(&rollout.workload).await?;
         same(&held, rollout)?;
         match &rollout.finishes {
-            None => Ok(Stage::Acting(self.act(rollout).await?)),
+            None => {
+                let (change, template) = self.act(rollout).await?;
+                Ok(Stage::Acting(change, template))
+            }
             Some(begun) => Ok(stage(&held, begun)),
         }
     }
@@ -53,23 +58,42 @@ impl Application<'_> {
         stage: Stage,
     ) -> Result<(), ApplyError> {
         let id = &rollout.workload;
-        let change = match stage {
-            Stage::Acting(change) => change,
+        let (change, template) = match stage {
+            Stage::Acting(change, template) => (change, template),
             Stage::Undoing(change) => return self.finish_undo(object, rollout, change).await,
             Stage::Overtaken => return self.close_overtaken(object, rollout).await,
         };
-        match self.settle_for_good(id).await? {
+        let settled = self.settle_for_good(id).await?;
+        // It may have been a long wait: another run may be at work by now, and somebody else may have rolled out something else.
+        self.lease.check().await?;
+        match settled {
             Settled::Yes(held) => match self.runs(&held, rollout).await? {
                 Ok(()) => self.close(object, rollout, change, ChangeState::Done).await,
                 // All is well with the pods: there is nothing to bring back.
-                Err(reason) => self.keep(object, rollout, change, reason, true).await,
+                Err(reason) => {
+                    let blame = Blame::Nobody;
+                    self.keep(object, rollout, change, reason, blame).await
+                }
             },
-            Settled::No(reason) => self.fail(object, rollout, change, reason).await,
+            Settled::No(reason) => {
+                let held = self.hold(id).await?;
+                own(&held, rollout, &change)?;
+                let is_another = template.is_some_and(|ours| held.template() != Some(&ours))
+                    || change
+                        .containers
+                        .iter()
+                        .any(|one| !has(&held, one, &one.to));
+                if is_another {
+                    let why = format!("{reason}; somebody else changed its pods meanwhile");
+                    return self.keep(object, rollout, change, why, Blame::Others).await;
+                }
+                self.fail(object, rollout, change, reason).await
+            }
         }
     }
 
-    /// Changes the workload, with what is meant by it.
-    async fn act(&self, rollout: &Rollout) -> Result<Change, ApplyError> {
+    /// Changes the workload, with what is meant by it. Answers the template that this made, too.
+    async fn act(&self, rollout: &Rollout) -> Result<(Change, Option<Value>), ApplyError> {
         let id = &rollout.workload;
         let change = Change {
             id: self.run.clone(),
@@ -94,8 +118,9 @@ impl Application<'_> {
                 set(&mut edit, one, &one.to).map_err(|part| ApplyError::missing(id, &part))?;
             }
             edit.annotate(ANNOTATION, &change.to_text());
-            if is_made(self.change(&edit, id, &change).await, attempt, id)? {
-                return Ok(change);
+            let made = self.change(&edit, id, &change).await;
+            if let Some(held) = is_made(made, attempt, id)? {
+                return Ok((change, held.template().cloned()));
             }
             attempt += 1;
         }
@@ -120,10 +145,10 @@ impl Application<'_> {
         edit: &Edit<'_>,
         id: &WorkloadId,
         change: &Change,
-    ) -> Result<(), ClusterError> {
+    ) -> Result<Held, ClusterError> {
         let prefix = &self.means.profile.record_prefix;
         let failure = match self.cluster.change(edit, prefix).await {
-            Ok(_) => return Ok(()),
+            Ok(held) => return Ok(held),
             Err(
                 error @ (ClusterError::Timeout
                 | ClusterError::Interrupted { .. }
@@ -137,7 +162,7 @@ impl Application<'_> {
             sleep(RECONNECT).await;
             if let Ok(held) = self.cluster.hold(id, prefix).await {
                 let arrived = annotated(&held).as_ref() == Some(change);
-                return if arrived { Ok(()) } else { Err(failure) };
+                return if arrived { Ok(held) } else { Err(failure) };
             }
         }
         Err(failure)
@@ -254,7 +279,7 @@ impl Application<'_> {
         let text = change.to_text();
         self.write(
             id,
-            |uid| uid == rollout.uid,
+            |held| own(held, rollout, &change),
             |edit| edit.annotate(ANNOTATION, &text),
         )
         .await?;
@@ -296,6 +321,20 @@ pub(super) fn annotated(held: &Held) -> Option<Change> {
     Change::parse(held.live.records.get(ANNOTATION)?)
 }
 
+/// The change is still ours to end: another run that took it over, or began the next, has the say.
+pub(super) fn own(held: &Held, rollout: &Rollout, change: &Change) -> Result<(), ApplyError> {
+    same(held, rollout)?;
+    let is_ours = annotated(held).is_some_and(|own| own.id == change.id && own.state.is_open());
+    if is_ours {
+        Ok(())
+    } else {
+        Err(changed(
+            &rollout.workload,
+            "another run ended the change of it meanwhile",
+        ))
+    }
+}
+
 /// Sets what one change of a container is about.
 pub(super) fn set(edit: &mut Edit<'_>, one: &ContainerChange, to: &str) -> Result<(), MissingPart> {
     match &one.variable {
@@ -334,7 +373,7 @@ fn stage(held: &Held, begun: &Change) -> Stage {
         Some(own) if own.id == begun.id && own.state == ChangeState::Undoing => Stage::Undoing(own),
         Some(own) if own.id == begun.id && own.state == ChangeState::Acting => {
             if own.containers.iter().all(|one| has(held, one, &one.to)) {
-                Stage::Acting(own)
+                Stage::Acting(own, None)
             } else {
                 Stage::Overtaken
             }

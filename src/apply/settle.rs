@@ -6,11 +6,15 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracebloc_core::workload::{Pod, Rollout, WorkloadId};
 
+use super::rollout::changed;
 use super::{Application, ApplyError};
 use crate::cluster::{ClusterError, Held};
 
 /// How soon a rollout is looked at again, at first and at most.
 const LOOK: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+
+/// How long a server that does not answer is asked beyond the time that a rollout has: that nobody saw how it ended is no failure of the rollout.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// The most pods whose end is told.
 const TOLD: usize = 3;
@@ -56,8 +60,10 @@ impl Application<'_> {
             let prefix = &self.means.profile.record_prefix;
             let held = match self.cluster.hold(id, prefix).await {
                 Ok(held) => held,
-                // Whether it is still there, and may be read, is asked again where it is waited for.
-                Err(error) => return Ok(Err(error.to_string())),
+                Err(error) if is_final(&error) || Instant::now() >= end + GRACE => {
+                    return Err(unseen(id, error));
+                }
+                Err(_) => continue,
             };
             if held.live.rollout != Rollout::Settled {
                 let counts = counts(&held).unwrap_or_default();
@@ -88,6 +94,7 @@ impl Application<'_> {
         let timeout = self.means.pace.timeout;
         let (mut pause, most) = LOOK;
         loop {
+            let mut unseen_for_now = false;
             let outcome = self
                 .cluster
                 .hold(id, &self.means.profile.record_prefix)
@@ -105,21 +112,15 @@ impl Application<'_> {
                     let trouble = trouble.map(|trouble| trouble.message.clone());
                     trouble.or(counts).unwrap_or_default()
                 }
-                Err(ClusterError::NotFound { .. }) => {
-                    return Err(ApplyError::Changed {
-                        id: id.clone(),
-                        what: "it was deleted".to_owned(),
-                    });
+                Err(error) if is_final(&error) || began.elapsed() >= timeout + GRACE => {
+                    return Err(unseen(id, error));
                 }
-                Err(error @ (ClusterError::Forbidden { .. } | ClusterError::Unauthorized)) => {
-                    return Err(ApplyError::Cluster {
-                        asked: id.to_string(),
-                        source: error,
-                    });
+                Err(error) => {
+                    unseen_for_now = true;
+                    error.to_string()
                 }
-                Err(error) => error.to_string(),
             };
-            if began.elapsed() >= timeout {
+            if began.elapsed() >= timeout && !unseen_for_now {
                 return Ok(Settled::No(format!(
                     "the rollout did not end within {} s: {stands}",
                     timeout.as_secs()
@@ -151,7 +152,15 @@ impl Application<'_> {
     }
 
     /// What can be said of the pods that are not as they should be.
+    ///
+    /// What containers say may hold what the release's values gave them.
     pub(super) async fn last_state(&self, id: &WorkloadId) -> Vec<String> {
+        let told = self.state_of_pods(id).await;
+        let conceals = &self.means.conceals;
+        told.iter().map(|line| conceals.conceal(line)).collect()
+    }
+
+    async fn state_of_pods(&self, id: &WorkloadId) -> Vec<String> {
         let Ok(pods) = self.pods(id).await else {
             return Vec::new();
         };
@@ -208,6 +217,25 @@ impl Application<'_> {
             told.push(format!("{id} has no pods"));
         }
         told
+    }
+}
+
+/// True where asking again would not help.
+fn is_final(error: &ClusterError) -> bool {
+    matches!(
+        error,
+        ClusterError::NotFound { .. } | ClusterError::Forbidden { .. } | ClusterError::Unauthorized
+    )
+}
+
+/// How a rollout ended could not be seen.
+fn unseen(id: &WorkloadId, source: ClusterError) -> ApplyError {
+    match source {
+        ClusterError::NotFound { .. } => changed(id, "it was deleted"),
+        source => ApplyError::Cluster {
+            asked: id.to_string(),
+            source,
+        },
     }
 }
 

@@ -3,10 +3,12 @@
 use serde_json::{Map, Value, json};
 use tracebloc_core::change::{Change, ChangeState};
 use tracebloc_core::plan::{ObjectRef, ValueChange};
+use tracebloc_core::release::RevisionHead;
 
 use super::rollout::{has, unchanged};
 use super::settle::Settled;
 use super::{Application, ApplyError};
+use crate::cluster::ClusterError;
 use crate::context::now;
 use crate::helm::Upgrade;
 
@@ -16,6 +18,7 @@ impl Application<'_> {
         let Some(means) = self.means.helm else {
             return Err(ApplyError::NoHelm);
         };
+        self.wait_for_jobs().await?;
         self.check_revision(wanted).await?;
         for rollout in &wanted.rollouts {
             let held = self.hold(&rollout.workload).await?;
@@ -33,22 +36,40 @@ impl Application<'_> {
             values: &values,
             description: &wanted.description,
             timeout: self.means.pace.timeout,
-            conceals: &means.conceals,
+            conceals: &self.means.conceals,
         };
         let outcome = {
             let _progress = self.means.ui.progress("helm upgrades and waits …");
             let stop = self.means.interrupt.asked();
             means.helm.upgrade(self.means.context, &upgrade, stop).await
         };
-        let outcome = match outcome {
-            Ok(()) => self.look(wanted).await?,
-            Err(error) if error.is_workstation() => return Err(ApplyError::Helm(error)),
-            Err(error) => Err(error.to_string()),
+        let (state, reason) = match &outcome {
+            Ok(None) => (ChangeState::Done, None),
+            Ok(Some(left)) => {
+                self.means.ui.note(&format!(
+                    "what helm was told could not be removed: delete {} yourself",
+                    left.display()
+                ));
+                (ChangeState::Done, None)
+            }
+            Err(error) if error.is_workstation() => {
+                return outcome.map(|_| ()).map_err(ApplyError::Helm);
+            }
+            Err(error) if self.is_as_before(wanted).await => {
+                (ChangeState::Undone, Some(error.to_string()))
+            }
+            Err(error) => (ChangeState::Failed, Some(error.to_string())),
         };
-        let state = match &outcome {
-            Ok(()) => ChangeState::Done,
-            Err(_) if self.is_as_before(wanted).await => ChangeState::Undone,
-            Err(_) => ChangeState::Failed,
+        // Helm made its revision: whatever is seen of it now, that is told.
+        let looked = if state == ChangeState::Done {
+            self.look(wanted).await
+        } else {
+            Ok(Ok(()))
+        };
+        let (state, reason) = match &looked {
+            Ok(Err(why)) => (ChangeState::Failed, Some(why.clone())),
+            Err(error) => (state, Some(error.to_string())),
+            Ok(Ok(())) => (state, reason),
         };
         for rollout in &wanted.rollouts {
             let change = Change {
@@ -58,19 +79,25 @@ impl Application<'_> {
                 at: begun,
                 state,
                 containers: rollout.containers.clone(),
-                reason: outcome.as_ref().err().cloned(),
+                reason: reason.clone(),
                 attempt: None,
             };
             self.enter(&rollout.workload, &change).await;
             let object = ObjectRef::from(&rollout.workload);
             self.tell(&object, &rollout.uid, &change).await;
         }
-        match outcome {
-            Ok(()) => Ok(()),
-            Err(_) if self.means.interrupt.is_asked() => Err(ApplyError::Interrupted),
-            Err(reason) => Err(ApplyError::Upgrade {
-                release: self.plan.release.to_string(),
+        let release = self.plan.release.to_string();
+        match (outcome, looked?) {
+            (Ok(_), Ok(())) => Ok(()),
+            (Ok(_), Err(reason)) => Err(ApplyError::Upgraded {
+                release,
                 reason,
+                way_back: means.way_back.clone(),
+            }),
+            (Err(_), _) if self.means.interrupt.is_asked() => Err(ApplyError::Interrupted),
+            (Err(error), _) => Err(ApplyError::Upgrade {
+                release,
+                reason: error.to_string(),
             }),
         }
     }
@@ -86,31 +113,49 @@ impl Application<'_> {
         true
     }
 
-    /// Nobody may have made another revision meanwhile: its values are not in the plan.
-    async fn check_revision(&self, wanted: &ValueChange) -> Result<(), ApplyError> {
+    /// Nobody may be about to make another revision: what it writes next is not known. Who may not read the records was told with the plan.
+    pub(super) async fn no_operation(&self) -> Result<(), ApplyError> {
+        match self.newest().await {
+            Ok(Some(head)) if head.status.is_pending() => Err(ApplyError::OtherRevision {
+                release: self.plan.release.to_string(),
+                revision: head.revision,
+            }),
+            Ok(_) | Err(ClusterError::Forbidden { .. }) => Ok(()),
+            Err(source) => Err(self.unlisted(source)),
+        }
+    }
+
+    async fn newest(&self) -> Result<Option<RevisionHead>, ClusterError> {
         let release = &self.plan.release;
-        let failed = |source| ApplyError::Cluster {
-            asked: format!("the revisions of {release}"),
-            source,
-        };
         let selector = format!("name={}", release.name);
         let listed = self
             .cluster
-            .releases(Some(&release.namespace), Some(&selector));
-        let listed = listed.await.map_err(failed)?;
-        let newest = listed
-            .iter()
-            .map(|revisions| &revisions.newest.head)
-            .find(|head| head.id == *release);
+            .releases(Some(&release.namespace), Some(&selector))
+            .await?;
+        Ok(listed
+            .into_iter()
+            .map(|revisions| revisions.newest.head)
+            .find(|head| head.id == *release))
+    }
+
+    fn unlisted(&self, source: ClusterError) -> ApplyError {
+        ApplyError::Cluster {
+            asked: format!("the revisions of {}", self.plan.release),
+            source,
+        }
+    }
+
+    /// Nobody may have made another revision meanwhile: its values are not in the plan.
+    async fn check_revision(&self, wanted: &ValueChange) -> Result<(), ApplyError> {
+        let newest = self
+            .newest()
+            .await
+            .map_err(|source| self.unlisted(source))?;
         match newest {
             Some(head) if head.revision == wanted.revision && !head.status.is_pending() => Ok(()),
-            Some(head) => Err(ApplyError::OtherRevision {
-                release: release.to_string(),
-                revision: head.revision,
-            }),
-            None => Err(ApplyError::OtherRevision {
-                release: release.to_string(),
-                revision: 0,
+            other => Err(ApplyError::OtherRevision {
+                release: self.plan.release.to_string(),
+                revision: other.map_or(0, |head| head.revision),
             }),
         }
     }

@@ -92,6 +92,7 @@ impl Application<'_> {
             return Err(ApplyError::Interrupted);
         }
         self.wait_for_jobs().await?;
+        self.no_operation().await?;
         self.lease.check().await?;
         self.announce(step);
         self.begin_rollout(rollout).await

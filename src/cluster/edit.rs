@@ -47,6 +47,11 @@ impl Held {
             .as_str()
     }
 
+    /// The template of its pods, whole.
+    pub(crate) fn template(&self) -> Option<&Value> {
+        self.raw.pointer("/spec/template")
+    }
+
     /// True if an entry of its managed fields is ours.
     pub(crate) fn has_our_fields(&self) -> bool {
         self.our_fields().next().is_some()

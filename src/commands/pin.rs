@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracebloc_core::advice::Advisor;
 use tracebloc_core::assess::Question;
 use tracebloc_core::plan::{self, Act, Aim, Decision, Pinning, Plan, Setting, Step};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::snapshot::Snapshot;
 
 use super::reading;
-use super::refresh::{Patience, carry_out, end, make, show, tell};
+use super::refresh::{Patience, carry_out, end, make, show, tell, values_of};
 use crate::apply::{HelmMeans, Means, Pace};
 use crate::approve;
 use crate::cli::{HoldArgs, PinArgs, RefreshArgs, ReleaseSelector, UnpinArgs};
@@ -193,6 +194,7 @@ async fn run(
             jobs: args.wait_for_jobs.map(|limit| limit.0).unwrap_or_default(),
         },
         interrupt,
+        conceals: values_of(&snapshot),
         helm: helm.as_ref(),
     };
     let carried_out = carry_out(approved, &means, args.output, says).await?;
@@ -240,21 +242,18 @@ async fn means(
     plan: &Plan,
     helm: Result<Helm, HelmError>,
 ) -> Result<Option<HelmMeans>, Error> {
-    let upgrades = |act: &Act| matches!(act, Act::SetValue(_));
-    if !plan.steps.iter().any(|step| upgrades(&step.act)) {
+    let Some(upgrade) = plan.steps.iter().find_map(|step| match &step.act {
+        Act::SetValue(change) => Some(change),
+        _ => None,
+    }) else {
         return Ok(None);
-    }
+    };
     let helm = helm.map_err(Error::Helm)?;
     let package = gather::package(context, profile, request, snapshot).await?;
-    let release = snapshot
-        .releases
-        .first()
-        .and_then(|observed| observed.current().known());
+    let advisor = Advisor::new(&snapshot.context);
     Ok(Some(HelmMeans {
         helm,
         package,
-        conceals: release
-            .map(|release| release.values.clone())
-            .unwrap_or_default(),
+        way_back: advisor.rollback(&plan.release, upgrade.revision),
     }))
 }

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 use tracebloc_core::assess::Question;
 use tracebloc_core::plan::{self, Act, Guard, Plan, RefreshWish, Step, WishError};
 use tracebloc_core::profile::{Profile, ProfileImage};
+use tracebloc_core::release::Values;
 use tracebloc_core::rights;
 use tracebloc_core::snapshot::Snapshot;
 use tracebloc_core::workload::WorkloadKind;
@@ -73,7 +74,7 @@ pub(crate) async fn run(
             &mut patience,
             |snapshot| plan::refresh(snapshot, &profile, &wish),
         );
-        let Some((plan, _)) = planned.await? else {
+        let Some((plan, snapshot)) = planned.await? else {
             return Ok(Exit::Done);
         };
         let finishes = plan
@@ -116,6 +117,7 @@ pub(crate) async fn run(
                 jobs: patience.jobs.unwrap_or_default(),
             },
             interrupt,
+            conceals: values_of(&snapshot),
             helm: None,
         };
         let carried_out = carry_out(approved, &means, args.output, says).await?;
@@ -331,6 +333,17 @@ pub(super) async fn make(
         }
         sleep(if patience.is_long() { LOOK } else { LOOK / 4 }).await;
     }
+}
+
+/// The values of the release, which nothing may repeat.
+pub(super) fn values_of(snapshot: &Snapshot) -> Values {
+    let release = snapshot
+        .releases
+        .first()
+        .and_then(|observed| observed.current().known());
+    release
+        .map(|release| release.values.clone())
+        .unwrap_or_default()
 }
 
 /// How a plan ends that is not carried out.

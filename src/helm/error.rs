@@ -25,7 +25,7 @@ pub(crate) enum HelmError {
         minor: u64,
     },
     /// What it is told cannot be written down.
-    #[error("what `helm` is told could not be written, or not be removed again")]
+    #[error("what `helm` is told could not be written")]
     File(#[source] io::Error),
     /// The credentials have a form that no kubeconfig can hold.
     #[error("no kubeconfig can be made of the credentials")]

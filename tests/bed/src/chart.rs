@@ -125,6 +125,12 @@ impl Chart {
         Self::from_files(files)
     }
 
+    /// A file of the chart; empty where it has none of that path.
+    pub fn file(&self, path: &str) -> String {
+        let bytes = self.files.get(path).map(Vec::as_slice);
+        String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
+    }
+
     /// Returns the file name under which a chart repository serves the chart.
     pub fn file_name(&self) -> String {
         format!("{}-{}.tgz", self.name, self.version)
