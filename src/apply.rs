@@ -164,6 +164,7 @@ impl<'a> Application<'a> {
             move |source| ApplyError::Cluster { asked, source }
         };
         let cluster = Cluster::connect(means.context, None).map_err(asked("the cluster"))?;
+        let cluster = cluster.lasting(means.context);
         if let Some(known) = &plan.context.cluster_uid {
             let uid = cluster
                 .uid()

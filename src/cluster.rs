@@ -24,7 +24,6 @@ mod workloads;
 mod write;
 
 use std::io::Read as _;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,6 +40,7 @@ use tracebloc_core::version::Version;
 
 use crate::context::{Context, Storage, now};
 
+use connection::Connection;
 pub(crate) use edit::{Edit, Held, MissingPart};
 pub(crate) use error::ClusterError;
 pub(crate) use journal::Event;
@@ -134,21 +134,13 @@ fn foreign_words(body: &[u8]) -> String {
 /// A connection to one cluster, with the identity that the context resolved.
 #[derive(Clone)]
 pub(crate) struct Cluster {
-    client: kube::Client,
+    connection: Arc<Connection>,
     storage: Storage,
     may_compress: bool,
     /// When the whole call has used up its time.
     deadline: Option<Instant>,
-    counters: Arc<Counters>,
     /// Room for records that are decoded, one for each at a time.
     scratches: Arc<Mutex<Vec<Scratch>>>,
-}
-
-/// What was seen of the requests so far.
-struct Counters {
-    requests: AtomicUsize,
-    /// The fastest answer, in microseconds.
-    fastest: AtomicU64,
 }
 
 #[derive(Deserialize)]
@@ -179,31 +171,33 @@ impl Cluster {
         context: &Context,
         deadline: Option<Instant>,
     ) -> Result<Self, ClusterError> {
-        let client = connection::client(context.target.config.clone())
-            .map_err(|error| ClusterError::from_kube(error, "connect to", "the API server"))?;
+        let connection = Connection::new(&context.identity)?;
         Ok(Self {
-            client,
+            may_compress: connection.may_compress,
+            connection: Arc::new(connection),
             storage: context.storage,
-            may_compress: !context.target.config.disable_compression,
             deadline,
-            counters: Arc::new(Counters {
-                requests: AtomicUsize::new(0),
-                fastest: AtomicU64::new(u64::MAX),
-            }),
             scratches: Arc::default(),
         })
     }
 
+    /// The same for work that may take longer than its credentials last: where the server refuses them, new ones are got, and it is asked again.
+    pub(crate) fn lasting(mut self, context: &Context) -> Self {
+        self.connection = Arc::new(self.connection.lasting(&context.identity));
+        self
+    }
+
     /// How many requests were sent.
     pub(crate) fn requests(&self) -> usize {
-        self.counters.requests.load(Ordering::Relaxed)
+        self.connection.requests()
     }
 
     /// Whether the server is so far away that its time to compress an answer is well spent. Nearby it is not: it compresses less in a second
     /// than a local network carries.
     fn is_far(&self) -> bool {
-        let fastest = self.counters.fastest.load(Ordering::Relaxed);
-        fastest != u64::MAX && Duration::from_micros(fastest) > FAR
+        self.connection
+            .fastest()
+            .is_some_and(|fastest| fastest > FAR)
     }
 
     /// The API server's version.
@@ -283,28 +277,22 @@ impl Cluster {
             asked: resource.to_owned(),
             at: None,
         };
-        let mut request = http::Request::get(path).header(ACCEPT, accept);
-        if self.may_compress && self.is_far() {
-            request = request.header(ACCEPT_ENCODING, "gzip");
-        }
-        let request = request
-            .body(kube::client::Body::empty())
-            .map_err(|_| malformed())?;
-        self.counters.requests.fetch_add(1, Ordering::Relaxed);
-        let exchange = async {
-            let sent = Instant::now();
-            let (head, body) = self.client.send(request).await?.into_parts();
-            let took = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
-            self.counters.fastest.fetch_min(took, Ordering::Relaxed);
-            Ok((head, body.collect_bytes().await?))
+        let compresses = self.may_compress && self.is_far();
+        let request = || {
+            let mut request = http::Request::get(path).header(ACCEPT, accept);
+            if compresses {
+                request = request.header(ACCEPT_ENCODING, "gzip");
+            }
+            let request = request.body(kube::client::Body::empty());
+            request.map_err(|_| malformed())
         };
-        let outcome = match self.deadline {
+        let exchange = Box::pin(self.connection.exchange(request, failed));
+        let (head, body) = match self.deadline {
             Some(deadline) => timeout_at(deadline, exchange)
                 .await
-                .map_err(|_elapsed| ClusterError::Timeout)?,
-            None => exchange.await,
+                .map_err(|_elapsed| ClusterError::Timeout)??,
+            None => exchange.await?,
         };
-        let (head, body) = outcome.map_err(failed)?;
         let is = |name, value: &str| {
             head.headers
                 .get(name)

@@ -4,6 +4,7 @@ mod certificate;
 mod environment;
 mod error;
 mod exec;
+mod identity;
 mod kubeconfig;
 mod mirrors;
 mod proxy;
@@ -13,7 +14,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::config::{AuthInfo, ExecConfig};
 use tracebloc_core::name::Namespace;
 
 use crate::charts::{Repositories, RepositoriesError};
@@ -23,6 +23,7 @@ use crate::ui::Ui;
 
 pub(crate) use environment::Environment;
 pub(crate) use error::ContextError;
+pub(crate) use identity::Identity;
 pub(crate) use kubeconfig::Target;
 pub(crate) use mirrors::RegistryConfiguration;
 
@@ -81,13 +82,11 @@ pub(crate) struct Context {
     pub(crate) now: Timestamp,
     /// How long gathering may take in all; `None` where the user lets single requests take for ever.
     pub(crate) time_limit: Option<Duration>,
-    /// The credential plugin of the kubeconfig, which is asked again where its credentials have ended.
-    plugin: Option<ExecConfig>,
-    /// Where the target comes from, which is read again where credentials have ended that stand there.
-    origin: Origin,
+    /// As whom the cluster is asked.
+    pub(crate) identity: Identity,
 }
 
-/// What a target was resolved from.
+/// What a target was resolved from: it is read again where credentials have ended that stand there.
 struct Origin {
     environment: Environment,
     connection: ConnectionArgs,
@@ -177,16 +176,19 @@ impl Context {
             Some(given) => given.0,
             None => Some(REQUEST_TIMEOUT),
         };
-        let mut target = Target::resolve(&environment, &connection, request_timeout)?;
-        let user = &target.config.auth_info;
-        let plugin = user.exec.clone().filter(|_| !exec::has_own(user));
-        authenticate(&mut target.config.auth_info).await?;
+        let target = Target::resolve(&environment, &connection, request_timeout)?;
         let Surroundings { cache, now } = Surroundings::of_process();
         let namespace = Namespace::parse(&target.namespace).map_err(ContextError::Namespace)?;
+        let origin = Origin {
+            environment: environment.clone(),
+            connection,
+            request_timeout,
+        };
         Ok(Self {
             invocation,
             namespace,
             namespace_given,
+            identity: Identity::of(&target, origin).await?,
             storage: environment.storage()?,
             credentials: registries::credentials(&environment, ui),
             pulls: RegistryConfiguration::read(&environment),
@@ -199,37 +201,16 @@ impl Context {
             now,
             time_limit: request_timeout.map(|limit| TIME_LIMIT.max(limit + SLACK)),
             target,
-            plugin,
-            origin: Origin {
-                environment,
-                connection,
-                request_timeout,
-            },
         })
     }
 
-    /// The same for another round: the same cluster, context and namespace at a later time. Where the server refused the credentials before, the
-    /// plugin gives new ones, or those count that stand in the kubeconfig now.
+    /// The same for another round: the same cluster, context and namespace at a later time, with new credentials where the server refused those before.
     pub(crate) async fn renew(&mut self, refused: bool) -> Result<(), ContextError> {
         self.now = Timestamp::now();
-        if !refused {
-            return Ok(());
+        if refused {
+            let (_, renewals) = self.identity.present();
+            self.identity.renew(renewals).await?;
         }
-        let mut user = match self.plugin.clone() {
-            Some(plugin) => {
-                let mut user = self.target.config.auth_info.clone();
-                exec::forget(&mut user);
-                user.exec = Some(plugin);
-                user
-            }
-            None => match self.origin.user_of(&self.target)? {
-                Some(user) => user,
-                None => return Ok(()),
-            },
-        };
-        authenticate(&mut user).await?;
-        // Only now: a plugin that failed is asked again, since the credentials that were refused stay refused.
-        self.target.config.auth_info = user;
         Ok(())
     }
 
@@ -251,22 +232,4 @@ impl Context {
             None => self.target.server.clone(),
         }
     }
-}
-
-impl Origin {
-    /// The user of the target's context as it is written now; `None` where that context has come to lead to another server.
-    fn user_of(&self, target: &Target) -> Result<Option<AuthInfo>, ContextError> {
-        let mut connection = self.connection.clone();
-        // The current context may be another by now.
-        connection.context = target.context.clone().or(connection.context);
-        let written = Target::resolve(&self.environment, &connection, self.request_timeout)?;
-        Ok((written.server == target.server).then_some(written.config.auth_info))
-    }
-}
-
-/// Has the plugin of a user, if there is one, give its credentials.
-async fn authenticate(user: &mut AuthInfo) -> Result<(), ContextError> {
-    exec::authenticate(user)
-        .await
-        .map_err(|(command, source)| ContextError::Plugin { command, source })
 }

@@ -90,7 +90,7 @@ impl Helm {
     ) -> Result<Option<PathBuf>, HelmError> {
         let folder = private_folder().map_err(HelmError::File)?;
         let file = |name: &str, content: &[u8]| write(&folder, name, content);
-        let kubeconfig = kubeconfig::minified(&context.target.config)?;
+        let kubeconfig = kubeconfig::minified(&context.identity)?;
         let kubeconfig = file("kubeconfig", &kubeconfig).map_err(HelmError::File)?;
         let values = file("values.json", upgrade.values.to_string().as_bytes());
         let values = values.map_err(HelmError::File)?;

@@ -6,14 +6,17 @@ use std::time::Duration;
 use serde_json::json;
 use tracebloc_bed::chart::Chart;
 use tracebloc_bed::image::Image;
+use tracebloc_bed::kubeconfig::{Kubeconfig, User};
 use tracebloc_bed::proxy::{Fault, Proxy, Rule};
 use tracebloc_bed::{Helm, Tenant};
 
+use crate::outdated_connection::{exec, plugin, token};
 use crate::outdated_faults::through;
 use crate::pin::{hold, images};
 use crate::refresh::{annotation, break_tag, plan, recorded, running, steps};
 use crate::refresh_runs::{ended, spawn, spawn_as, wait_for_change};
 use crate::support::{installed, paste};
+use crate::watch::credential;
 
 fn kubectl(tenant: &Tenant<'_>, arguments: &[&str]) {
     tenant.kubectl(arguments).unwrap().success().unwrap();
@@ -89,6 +92,37 @@ fn a_rollout_whose_end_nobody_could_see_has_not_failed() {
     assert_eq!(code, Some(0), "{told}");
     assert_eq!(running(&tenant, "api"), [wanted]);
     assert_eq!(annotation(&tenant, name, "refresh-attempt"), None);
+}
+
+#[test]
+fn credentials_that_end_meanwhile_are_got_anew() {
+    let tenant = installed("meanwhile-login", "1.9.28");
+    recorded(&tenant);
+    let slow = Image::new("slow").steering("ready-delay", "3s");
+    let wanted = tenant
+        .publish("tracebloc/jobs-manager", "prod", &slow)
+        .unwrap()
+        .digest;
+    let cluster = tenant.bed().cluster();
+    let proxy = Proxy::before_api_server(cluster).unwrap();
+    let (path, starts) = plugin(&tenant, "plugin", &credential(&token(&tenant, "login")));
+    let mut kubeconfig = Kubeconfig::new("bed", &proxy.url(), "", User::Nobody);
+    kubeconfig.authority = None;
+    let text = kubeconfig
+        .render()
+        .replace("user: {}", &format!("user: {}", exec(&path)));
+    let kubeconfig = cluster
+        .write(&format!("meanwhile/{}", tenant.namespace()), text)
+        .unwrap();
+    let child = spawn_as(&tenant, Some(&kubeconfig), &[]);
+    wait_for_change(&tenant, "meanwhile-login-jobs-manager", "acting");
+    let asked = || std::fs::read_to_string(&starts).unwrap().lines().count();
+    assert_eq!(asked(), 1);
+    proxy.break_with(Rule::new("/deployments/", Fault::status(401)).times(1));
+    let (code, told) = ended(child);
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(asked(), 2, "{told}");
+    assert_eq!(running(&tenant, "api"), [wanted]);
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn a_failure_between_two_answers_is_told_once_and_gone_through() {
 }
 
 /// What a credential plugin answers.
-fn credential(token: &str) -> String {
+pub(crate) fn credential(token: &str) -> String {
     json!({
         "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
         "status": {"token": token},

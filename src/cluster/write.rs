@@ -81,20 +81,19 @@ impl Cluster {
         };
         let uri = format!("{path}?fieldManager={FIELD_MANAGER}");
         let body = serde_json::to_vec(body).map_err(|_| malformed())?;
-        let request = http::Request::builder()
-            .method(how.method())
-            .uri(uri)
-            .header(CONTENT_TYPE, how.media_type())
-            .body(kube::client::Body::from(body))
-            .map_err(|_| malformed())?;
-        let exchange = async {
-            let (head, body) = self.client.send(request).await?.into_parts();
-            Ok((head.status, body.collect_bytes().await?))
+        let request = || {
+            http::Request::builder()
+                .method(how.method())
+                .uri(&uri)
+                .header(CONTENT_TYPE, how.media_type())
+                .body(kube::client::Body::from(body.clone()))
+                .map_err(|_| malformed())
         };
-        let (status, body) = timeout(WRITE_LIMIT, exchange)
+        let failed = |error| ClusterError::from_kube(error, how.verb(), object);
+        let (head, body) = timeout(WRITE_LIMIT, self.connection.exchange(request, failed))
             .await
-            .map_err(|_elapsed| ClusterError::Timeout)?
-            .map_err(|error| ClusterError::from_kube(error, how.verb(), object))?;
+            .map_err(|_elapsed| ClusterError::Timeout)??;
+        let status = head.status;
         let answer = Answer {
             is_protobuf: false,
             body,

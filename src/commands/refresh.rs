@@ -303,13 +303,22 @@ pub(super) async fn make(
     patience: &mut Patience,
     mut plan: impl FnMut(&Snapshot) -> Result<Plan, WishError>,
 ) -> Result<Option<(Plan, Snapshot)>, Error> {
-    let mut told = false;
+    let (mut told, mut refused, mut looks) = (false, false, 0);
     loop {
-        context.renew(false).await?;
+        context.renew(refused).await?;
         let gathered = {
             let _progress = ui.progress("asking the cluster and the registries …");
-            Box::pin(gather::gather(context, ui, profile, request)).await?
+            Box::pin(gather::gather(context, ui, profile, request)).await
         };
+        let gathered = match gathered {
+            // What was waited for may have taken longer than the credentials last.
+            Err(error) if error.is_unauthorized() && !refused && looks > 0 => {
+                refused = true;
+                continue;
+            }
+            outcome => outcome?,
+        };
+        (refused, looks) = (false, looks + 1);
         let plan = match plan(&gathered.snapshot) {
             Ok(plan) => plan,
             Err(WishError::NoRelease) => {

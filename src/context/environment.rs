@@ -7,7 +7,7 @@ use super::{ContextError, Storage};
 use crate::cli::{ConnectionArgs, Invocation, Token};
 
 /// A copy of the environment.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Environment(HashMap<String, String>);
 
 impl Environment {

@@ -4,9 +4,11 @@ use std::path::absolute;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode};
 use serde_json::{Value, json};
 
 use super::HelmError;
+use crate::context::Identity;
 
 /// What everything in it is called.
 const NAME: &str = "kubectl-tracebloc";
@@ -15,7 +17,13 @@ const NAME: &str = "kubectl-tracebloc";
 const LINE: usize = 64;
 
 /// The kubeconfig, as JSON, which is YAML. It holds credentials.
-pub(super) fn minified(config: &kube::Config) -> Result<Vec<u8>, HelmError> {
+pub(super) fn minified(identity: &Identity) -> Result<Vec<u8>, HelmError> {
+    let (config, _) = identity.present();
+    written(&config, identity.plugin())
+}
+
+/// The same of a configuration, whose credentials a plugin may have given: they may end while Helm waits, so that Helm asks the plugin itself.
+fn written(config: &kube::Config, plugin: Option<&ExecConfig>) -> Result<Vec<u8>, HelmError> {
     let mut cluster = json!({"server": config.cluster_url.to_string()});
     if let Some(authorities) = &config.root_cert {
         let pem: String = authorities.iter().map(|der| pem(der)).collect();
@@ -33,7 +41,17 @@ pub(super) fn minified(config: &kube::Config) -> Result<Vec<u8>, HelmError> {
     if config.disable_compression {
         cluster["disable-compression"] = true.into();
     }
-    let mut user = serde_json::to_value(&config.auth_info).map_err(|_| HelmError::Kubeconfig)?;
+    let user = match plugin.filter(|plugin| !needs_terminal(plugin)) {
+        Some(plugin) => AuthInfo {
+            exec: Some(plugin.clone()),
+            token: None,
+            client_certificate_data: None,
+            client_key_data: None,
+            ..config.auth_info.clone()
+        },
+        None => config.auth_info.clone(),
+    };
+    let mut user = serde_json::to_value(user).map_err(|_| HelmError::Kubeconfig)?;
     // A path in a kubeconfig is relative to its folder, and this one is elsewhere.
     for field in ["client-certificate", "client-key", "tokenFile"] {
         if let Some(path) = user.get(field).and_then(Value::as_str) {
@@ -50,6 +68,11 @@ pub(super) fn minified(config: &kube::Config) -> Result<Vec<u8>, HelmError> {
         "contexts": [{"name": NAME, "context": {"cluster": NAME, "user": NAME}}],
     });
     Ok(kubeconfig.to_string().into_bytes())
+}
+
+/// True for a plugin that nobody could answer: Helm gets no terminal of us.
+fn needs_terminal(plugin: &ExecConfig) -> bool {
+    matches!(plugin.interactive_mode, Some(ExecInteractiveMode::Always))
 }
 
 fn pem(der: &[u8]) -> String {
@@ -79,7 +102,8 @@ mod tests {
         config.auth_info.token = Some("hunter2".to_owned().into());
         config.auth_info.impersonate = Some("jane".to_owned());
         config.auth_info.client_key = Some("key.pem".to_owned());
-        let written: Value = serde_json::from_slice(&minified(&config).unwrap()).unwrap();
+        let written: Value =
+            serde_json::from_slice(&super::written(&config, None).unwrap()).unwrap();
         let cluster = &written["clusters"][0]["cluster"];
         assert_eq!(cluster["server"], "https://h:6443/path");
         assert_eq!(cluster["tls-server-name"], "other");
@@ -97,5 +121,34 @@ mod tests {
         );
         assert!(user["client-key"].as_str().unwrap().starts_with('/'));
         assert_eq!(written["current-context"], written["contexts"][0]["name"]);
+    }
+
+    #[test]
+    fn a_plugin_is_handed_on_and_what_it_gave_is_not() {
+        let mut config = kube::Config::new("https://h:6443".parse().unwrap());
+        config.auth_info.token = Some("hunter2".to_owned().into());
+        config.auth_info.impersonate = Some("jane".to_owned());
+        let plugin = |mode: &str| -> ExecConfig {
+            serde_json::from_value(json!({
+                "apiVersion": "client.authentication.k8s.io/v1", "command": "get-token", "interactiveMode": mode,
+            }))
+            .unwrap()
+        };
+        let user = |mode: &str| -> Value {
+            let text = super::written(&config, Some(&plugin(mode))).unwrap();
+            let written: Value = serde_json::from_slice(&text).unwrap();
+            written["users"][0]["user"].clone()
+        };
+        let asked = user("IfAvailable");
+        assert_eq!(asked["exec"]["command"], "get-token");
+        assert_eq!(
+            (&asked["token"], &asked["as"]),
+            (&Value::Null, &json!("jane"))
+        );
+        let given = user("Always");
+        assert_eq!(
+            (&given["token"], &given["exec"]),
+            (&json!("hunter2"), &Value::Null)
+        );
     }
 }
