@@ -36,6 +36,7 @@ mod pin;
 mod refresh;
 mod refresh_faults;
 mod refresh_parallel;
+mod refresh_pause;
 mod refresh_requests;
 mod refresh_rights;
 mod refresh_runs;

@@ -37,7 +37,7 @@ pub(crate) fn start_job(tenant: &Tenant<'_>, cron_job: &str, run_time: &str) {
 }
 
 /// A run in the background.
-fn spawn(tenant: &Tenant<'_>, arguments: &[&str]) -> Child {
+pub(crate) fn spawn(tenant: &Tenant<'_>, arguments: &[&str]) -> Child {
     let mut whole = vec![
         "refresh",
         "--yes",
@@ -54,7 +54,8 @@ fn spawn(tenant: &Tenant<'_>, arguments: &[&str]) -> Child {
         .unwrap()
 }
 
-fn ended(child: Child) -> (Option<i32>, String) {
+/// How a run in the background ended, and what it told.
+pub(crate) fn ended(child: Child) -> (Option<i32>, String) {
     let output = child.wait_with_output().unwrap();
     (
         output.status.code(),
@@ -63,7 +64,7 @@ fn ended(child: Child) -> (Option<i32>, String) {
 }
 
 /// Waits until a deployment's change is in that state.
-fn wait_for_change(tenant: &Tenant<'_>, deployment: &str, state: &str) {
+pub(crate) fn wait_for_change(tenant: &Tenant<'_>, deployment: &str, state: &str) {
     let began = Instant::now();
     loop {
         let change = annotation(tenant, deployment, "change").unwrap_or_default();
