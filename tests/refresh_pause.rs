@@ -1,18 +1,18 @@
 //! The chart's own job while a long plan is carried out, in versions in which it does not look whether a rollout is under way: it is suspended, and let
 //! run again by the run itself or by the next one.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::Value;
 use tracebloc_bed::image::Image;
-use tracebloc_bed::proxy::{Fault, Proxy, Rule};
+use tracebloc_bed::proxy::{Fault, Moment, Proxy, Rule};
 use tracebloc_bed::{Helm, Install, Tenant};
 
 use crate::outdated_faults::through;
 use crate::refresh::{break_tag, object, plan, recorded, refresh, running, steps};
-use crate::refresh_runs::{ended, spawn, wait_for_change};
+use crate::refresh_runs::{ended, kill_at, spawn, wait_for_change};
 use crate::support::{command, finding, install, outdated, tenant};
 
 /// The image that two workloads of the chart share.
@@ -86,10 +86,7 @@ fn the_job_is_suspended_while_a_long_plan_runs_and_helm_upgrades_after_it() {
     assert_eq!(done(&plan), expected, "{plan:#}");
     assert_eq!(running(&tenant, "proxy"), [moved]);
     assert_eq!(job(&tenant, name), (false, None));
-    let live = object(&tenant, "cronjob", &format!("{name}-image-refresh"));
-    let managers = live["metadata"]["managedFields"].as_array().unwrap().iter();
-    let ours = managers.filter(|entry| entry["manager"] == "kubectl-tracebloc");
-    assert_eq!(ours.count(), 0, "{live:#}");
+    assert_eq!(ours_of(&tenant, name), 0);
     let upgraded = tenant.upgrade(&chart(name).set("env.LOG_LEVEL=debug"));
     assert!(upgraded.as_ref().unwrap().is_success(), "{upgraded:?}");
 }
@@ -153,24 +150,60 @@ fn a_run_that_is_killed_or_stopped_leaves_it_to_the_next_to_let_the_job_run_agai
 }
 
 #[test]
+fn a_run_that_is_killed_at_the_job_itself_leaves_nothing_of_it_behind() {
+    let name = "pause-instant";
+    let tenant = release(name);
+    let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
+    // It is suspended, and the field handed back; it is let run again, and the field handed back.
+    for (at, moment) in [
+        (0, Moment::After),
+        (1, Moment::After),
+        (2, Moment::Before),
+        (2, Moment::After),
+    ] {
+        let told = format!("killed {moment:?} {at}");
+        let published = tenant.move_tag(IMAGE, "prod", &told).unwrap().digest;
+        kill_at(&proxy, ("cronjobs", at), moment, || start(&tenant, &proxy));
+        let rest = plan(&refresh(&tenant, &[]), 0);
+        let idle = plan(&refresh(&tenant, &[]), 0);
+        assert_eq!(done(&idle), [], "{told}: {rest:#}\n{idle:#}");
+        assert_eq!(job(&tenant, name), (false, None), "{told}: {rest:#}");
+        assert_eq!(running(&tenant, "proxy"), [published], "{told}");
+        assert_eq!(ours_of(&tenant, name), 0, "{told}: {rest:#}");
+    }
+}
+
+/// A run whose requests go through a proxy.
+fn start(tenant: &Tenant<'_>, proxy: &Proxy) -> Child {
+    let mut command = command(tenant, &["refresh", "--yes", "--context", "bed"]);
+    command.args(["-n", tenant.namespace()]).args(LONG);
+    command.env("KUBECONFIG", through(tenant, proxy));
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// How many entries of the job's managed fields are ours.
+fn ours_of(tenant: &Tenant<'_>, release: &str) -> usize {
+    let live = object(tenant, "cronjob", &format!("{release}-image-refresh"));
+    let managers = live["metadata"]["managedFields"].as_array().unwrap().iter();
+    let ours = managers.filter(|entry| entry["manager"] == "kubectl-tracebloc");
+    ours.count()
+}
+
+#[test]
 fn a_job_that_could_not_be_let_run_again_is_by_the_next_run_which_has_nothing_else_to_do() {
     let name = "pause-idle";
     let tenant = release(name);
     let main = format!("{name}-jobs-manager");
-    tenant.move_tag(IMAGE, "prod", "two").unwrap();
+    let slow = Image::new("slow").steering("ready-delay", "4s");
+    tenant.publish(IMAGE, "prod", &slow).unwrap();
     let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
-    let mut command = command(&tenant, &["refresh", "--yes", "--context", "bed"]);
-    command.args(["--soak", "4s", "-n", tenant.namespace()]);
-    command
-        .args(LONG)
-        .env("KUBECONFIG", through(&tenant, &proxy));
-    command.stdout(Stdio::null()).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
+    let child = start(&tenant, &proxy);
     let began = Instant::now();
     while !matches!(job(&tenant, name), (true, Some(_))) {
         assert!(began.elapsed() < Duration::from_secs(60));
     }
-    wait_for_change(&tenant, &main, "done");
+    wait_for_change(&tenant, &main, "acting");
     proxy.break_with(Rule::new("/cronjobs/", Fault::status(503)).method(Method::PATCH));
     let (code, told) = ended(child);
     assert_eq!(code, Some(1), "{told}");

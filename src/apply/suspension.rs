@@ -14,10 +14,10 @@ impl Application<'_> {
     pub(super) async fn suspend(&self, job: &WorkloadId) -> Result<(), ApplyError> {
         self.edit(job, |_, edit| {
             edit.suspend();
-            edit.clear(SUSPENDED);
             true
         })
-        .await
+        .await?;
+        self.settle_suspension(job, true).await
     }
 
     /// Has it start no more Jobs for as long as this plan is carried out. What somebody suspended since the plan was made is theirs.
@@ -36,22 +36,23 @@ impl Application<'_> {
             edit.annotate(SUSPENDED, &mark.to_text());
             true
         })
-        .await
+        .await?;
+        self.settle_suspension(job, false).await
     }
 
     /// Lets a job run again that was suspended for as long as a plan is carried out, and no other.
     pub(super) async fn resume(&self, job: &WorkloadId) -> Result<(), ApplyError> {
-        let outcome = self
-            .edit(job, |held, edit| {
-                if !is_marked(&held.live) {
-                    return false;
+        let resumed = async {
+            self.edit(job, |held, edit| {
+                if is_marked(&held.live) {
+                    edit.resume();
                 }
-                edit.resume();
-                edit.clear(SUSPENDED);
-                true
+                is_marked(&held.live)
             })
-            .await;
-        match outcome {
+            .await?;
+            self.settle_suspension(job, true).await
+        };
+        match resumed.await {
             // It is gone, and starts nothing that would have to be let.
             Err(ApplyError::Cluster {
                 source: ClusterError::NotFound { .. },
@@ -59,6 +60,22 @@ impl Application<'_> {
             }) => Ok(()),
             outcome => outcome,
         }
+    }
+
+    /// Gives up our say in the field, which the chart renders: Helm 4 would stumble over it. The mark goes with it where the job is not suspended for a
+    /// while any more, and not before: by it whoever comes after a kill finds that our say is still to be given up.
+    async fn settle_suspension(&self, job: &WorkloadId, unmark: bool) -> Result<(), ApplyError> {
+        self.edit(job, |held, edit| {
+            let unmarks = unmark && is_marked(&held.live);
+            if held.has_our_fields() {
+                edit.hand_back();
+            }
+            if unmarks {
+                edit.clear(SUSPENDED);
+            }
+            unmarks || held.has_our_fields()
+        })
+        .await
     }
 
     /// After a plan that did not come to its end: lets the job run again, unless something that was begun is still open. Then the next run, which
@@ -112,7 +129,7 @@ impl Application<'_> {
         false
     }
 
-    /// Changes a job, if there is something to change as it is now. The chart renders the field: Helm 4 would stumble over our say in it.
+    /// Changes a job, if there is something to change as it is now.
     async fn edit(
         &self,
         job: &WorkloadId,
@@ -128,7 +145,7 @@ impl Application<'_> {
             let prefix = &self.means.profile.record_prefix;
             let outcome = self.cluster.change(&edit, prefix).await.map(|_| ());
             if is_made(outcome, attempt, job)? {
-                return self.hand_back(job).await;
+                return Ok(());
             }
             attempt += 1;
         }
