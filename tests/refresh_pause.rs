@@ -11,7 +11,7 @@ use tracebloc_bed::proxy::{Fault, Moment, Proxy, Rule};
 use tracebloc_bed::{Helm, Install, Tenant};
 
 use crate::outdated_faults::through;
-use crate::refresh::{break_tag, object, plan, recorded, refresh, running, steps};
+use crate::refresh::{annotation, break_tag, object, plan, recorded, refresh, running, steps};
 use crate::refresh_runs::{ended, kill_at, spawn, wait_for_change};
 use crate::support::{command, finding, install, outdated, tenant};
 
@@ -132,10 +132,7 @@ fn a_run_that_is_killed_or_stopped_leaves_it_to_the_next_to_let_the_job_run_agai
     tenant.publish(IMAGE, "prod", &slow).unwrap();
     let child = spawn(&tenant, &LONG);
     wait_for_change(&tenant, &main, "acting");
-    let told = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status();
-    assert!(told.unwrap().success());
+    stop(&child);
     let (code, told) = ended(child);
     assert_eq!(code, Some(130), "{told}");
     assert!(
@@ -147,6 +144,36 @@ fn a_run_that_is_killed_or_stopped_leaves_it_to_the_next_to_let_the_job_run_agai
     let expected = ["finish", "resume", "restart", "record"].map(|action| (action, "done"));
     assert_eq!(done(&rest), expected, "{rest:#}");
     assert_eq!(job(&tenant, name), (false, None));
+
+    // Where nothing is open there is nothing to wait for.
+    tenant.move_tag(IMAGE, "prod", "three").unwrap();
+    let child = spawn(&tenant, &["--soak", "10000h"]);
+    let began = Instant::now();
+    while !is_soaking(&tenant, name) {
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
+    stop(&child);
+    let (code, told) = ended(child);
+    assert_eq!(code, Some(130), "{told}");
+    assert_eq!(job(&tenant, name), (false, None), "{told}");
+}
+
+/// Asks a run to stop.
+fn stop(child: &Child) {
+    let process = child.id().to_string();
+    let told = Command::new("kill").args(["-TERM", &process]).status();
+    assert!(told.unwrap().success());
+}
+
+/// True between two rollouts of a run: the job is suspended, and the first one is done.
+fn is_soaking(tenant: &Tenant<'_>, release: &str) -> bool {
+    let (_, Some(mark)) = job(tenant, release) else {
+        return false;
+    };
+    let mark: Value = serde_json::from_str(&mark).unwrap();
+    let change = annotation(tenant, &format!("{release}-jobs-manager"), "change");
+    let change: Value = serde_json::from_str(&change.unwrap()).unwrap();
+    change["id"] == mark["id"] && change["state"] == "done"
 }
 
 #[test]

@@ -97,8 +97,9 @@ impl Application<'_> {
         {
             return;
         }
-        let is_ours = !matches!(error, ApplyError::Interrupted | ApplyError::Lease(_));
-        if !is_ours || self.leaves_open().await {
+        // Another run may be at work, and the job is its business.
+        let is_lost = matches!(error, ApplyError::Lease(_));
+        if is_lost || self.leaves_open().await {
             self.means.ui.note(&format!(
                 "{job} stays suspended, until the next run has finished what is open"
             ));
