@@ -10,6 +10,7 @@ mod record;
 mod rights;
 mod rollout;
 mod settle;
+mod suspension;
 mod value;
 mod wave;
 
@@ -204,6 +205,9 @@ impl<'a> Application<'a> {
 
     async fn carry_out(&mut self) -> Result<(), ApplyError> {
         let outcome = self.carry_out_steps().await;
+        if let Err(error) = &outcome {
+            self.resume_after(error).await;
+        }
         skip_rest(&mut self.plan);
         outcome
     }
@@ -245,7 +249,11 @@ impl<'a> Application<'a> {
         self.lease.check().await?;
         self.announce(step);
         match &step.act {
+            Act::Suspend(suspension) if suspension.meanwhile => {
+                self.suspend_meanwhile(&suspension.workload).await
+            }
             Act::Suspend(suspension) => self.suspend(&suspension.workload).await,
+            Act::Resume(suspension) => self.resume(&suspension.workload).await,
             Act::Record(record) | Act::Annotate(record) => self.record(record).await,
             Act::SetValue(change) => self.set_values(change).await,
             Act::Restart(_) | Act::SetImage(_) | Act::SetEnvironment(_) | Act::Finish(_) => Ok(()),

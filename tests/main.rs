@@ -45,6 +45,7 @@ mod refresh_meanwhile;
 mod refresh_node;
 mod refresh_odd_workloads;
 mod refresh_parallel;
+mod refresh_pause;
 mod refresh_ready;
 mod refresh_requests;
 mod refresh_rights;

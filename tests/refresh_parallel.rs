@@ -14,6 +14,7 @@ use tracebloc_bed::request_log::LoggedRequest;
 
 use crate::outdated_faults::through;
 use crate::refresh::{annotation, object, plan, recorded, refresh, running, steps};
+use crate::refresh_runs::kill_at;
 use crate::support::{command, run, store, tenant};
 
 /// How many workloads share the image.
@@ -317,48 +318,18 @@ fn a_run_that_is_killed_with_several_under_way_is_finished_by_the_next() {
     let release_name = "parallel-kill";
     let tenant = release(release_name, &[]);
     let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
-    publish_slow(&tenant, "measured");
-    let whole = start(&tenant, &proxy).wait_with_output().unwrap();
-    assert!(whole.status.success(), "{whole:?}");
-    let log = proxy.log().all();
-    let patch = |number: usize| {
-        let mut patches = (0..log.len()).filter(|at| patched(release_name, &log[*at]).is_some());
-        patches.nth(number).unwrap()
-    };
-    // Two patches are those of the first rollout, three more begin the second wave.
-    for (at, moment, content, wanted) in [
-        (patch(4) + 4, Moment::Before, "waiting", &[1, 2, 3][..]),
-        (patch(3), Moment::After, "beginning", &[]),
-    ] {
-        let published = publish_slow(&tenant, content);
-        kill(&tenant, &proxy, at, moment);
-        let open = open(&tenant, release_name);
-        if wanted.is_empty() {
-            assert!(open.len() < 4, "{open:?}");
-        } else {
-            assert_eq!(open, wanted, "{content}");
-        }
+    // Two patches are those of the first rollout, and each of the next three begins one of the second wave.
+    for (patch, wanted) in [(3, &[1, 2][..]), (4, &[1, 2, 3])] {
+        let published = publish_slow(&tenant, &format!("killed at {patch}"));
+        kill_at(&proxy, ("deployments", patch), Moment::After, || {
+            start(&tenant, &proxy)
+        });
+        assert_eq!(open(&tenant, release_name), wanted);
         let rest = plan(&refresh(&tenant, &["--parallel", "3"]), 0);
         let finished = steps(&rest)
             .into_iter()
             .filter(|step| (step.0, step.2) == ("finish", "done"));
-        assert_eq!(finished.count(), open.len(), "{rest:#}");
+        assert_eq!(finished.count(), wanted.len(), "{rest:#}");
         assert_all_run(&tenant, release_name, &published);
     }
-}
-
-/// Kills a run at one of its requests.
-fn kill(tenant: &Tenant<'_>, proxy: &Proxy, number: usize, moment: Moment) {
-    let (send, receive) = std::sync::mpsc::channel::<u32>();
-    proxy.halt_at(number, moment, move || {
-        let process = receive.recv().unwrap().to_string();
-        let killed = std::process::Command::new("kill")
-            .args(["-KILL", &process])
-            .status();
-        assert!(killed.unwrap().success());
-    });
-    let child = start(tenant, proxy);
-    send.send(child.id()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), None, "it is killed: {output:?}");
 }

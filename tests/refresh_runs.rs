@@ -4,9 +4,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use http::Method;
 use serde_json::{Value, json};
 use tracebloc_bed::Tenant;
 use tracebloc_bed::image::Image;
+use tracebloc_bed::proxy::{Moment, Proxy};
 
 use crate::refresh::{annotation, plan, recorded, refresh, running, steps};
 use crate::support::{command, installed};
@@ -77,6 +79,27 @@ pub(crate) fn ended(child: Child) -> (Option<i32>, String) {
         output.status.code(),
         String::from_utf8_lossy(&output.stderr).into_owned(),
     )
+}
+
+/// Kills a run at that one of its patches of that resource.
+pub(crate) fn kill_at(
+    proxy: &Proxy,
+    (resource, number): (&str, usize),
+    moment: Moment,
+    start: impl Fn() -> Child,
+) {
+    let (send, receive) = std::sync::mpsc::channel::<u32>();
+    let part = format!("/{resource}/");
+    proxy.halt_among((Method::PATCH, &part), number, moment, move || {
+        // The process is there: it sent the request.
+        let process = receive.recv().unwrap().to_string();
+        let killed = Command::new("kill").args(["-KILL", &process]).status();
+        assert!(killed.unwrap().success());
+    });
+    let child = start();
+    send.send(child.id()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), None, "it is killed: {output:?}");
 }
 
 /// Waits until a deployment's change is in that state.

@@ -3,12 +3,16 @@
 //!
 //! The annotation is written by the very patch that acts, so that whoever comes next, on whatever machine, can finish the change or undo it.
 
+mod suspended;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::image::Digest;
 use crate::workload::WorkloadId;
+
+pub use suspended::{SUSPENDED, Suspended, is_marked, is_suspended_for_good};
 
 /// The annotation on the metadata of a workload that holds its last [`Change`] as JSON. A Deployment copies it to its `ReplicaSet`s.
 pub const ANNOTATION: &str = "tracebloc.io/change";

@@ -1,4 +1,4 @@
-//! Annotations of the main workload: records, and the marks of what failed.
+//! Annotations of the main workload: records, and the marks of what failed; and our say in fields, given up.
 
 use std::collections::BTreeMap;
 
@@ -88,20 +88,6 @@ impl Application<'_> {
             },
         )
         .await
-    }
-
-    /// Has a `CronJob` of the chart start no more Jobs.
-    pub(super) async fn suspend(&self, job: &WorkloadId) -> Result<(), ApplyError> {
-        self.write(
-            job,
-            |_| Ok(()),
-            |edit| {
-                edit.suspend();
-            },
-        )
-        .await?;
-        // The chart renders that field: Helm 4 would stumble over our say in it.
-        self.hand_back(job).await
     }
 
     /// Gives up our say in the fields of a workload.

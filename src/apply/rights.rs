@@ -42,7 +42,7 @@ fn changed(plan: &Plan) -> BTreeSet<&WorkloadId> {
         | Act::SetImage(rollout)
         | Act::SetEnvironment(rollout)
         | Act::Finish(rollout) => Some(&rollout.workload),
-        Act::Suspend(suspension) => Some(&suspension.workload),
+        Act::Suspend(suspension) | Act::Resume(suspension) => Some(&suspension.workload),
         Act::Record(record) | Act::Annotate(record) => Some(&record.workload),
         // What an upgrade takes only Helm knows, which renders it.
         Act::SetValue(_) => None,

@@ -198,6 +198,8 @@ impl RefreshArgs {
             rollback: self.rollback,
             keep_failed: self.on_failure == FailurePolicy::Keep,
             parallel: Some(self.parallel),
+            timeout: signed(self.approval.timeout),
+            soak: signed(self.soak),
         }
     }
 }

@@ -215,6 +215,13 @@ impl Edit<'_> {
             .push(json!({"op": "add", "path": "/spec/suspend", "value": true}));
     }
 
+    /// Lets a `CronJob` start Jobs again.
+    pub(crate) fn resume(&mut self) {
+        self.touch_template();
+        self.operations
+            .push(json!({"op": "add", "path": "/spec/suspend", "value": false}));
+    }
+
     /// Gives up our say in the fields that we set, so that whoever applies the chart next meets no conflict (FACTS 5.4, PEERS 7.1).
     pub(crate) fn hand_back(&mut self) {
         let held = self.held;

@@ -11,12 +11,14 @@ use jiff::Timestamp;
 pub use access::wanted_access;
 
 use super::{Case, breakers, unknown};
+use crate::change::Suspended;
 use crate::cronjob::{CronFacts, LiveJob};
 use crate::finding::{Code, Finding, Subject};
 use crate::profile::OwnJob;
 use crate::release::{Origin, Release};
 use crate::report::{AutomationReport, AutomationState, JobReport};
 use crate::snapshot::{Evidence, Gap, GapReason};
+use crate::time::moment;
 use crate::version::Version;
 use crate::workload::{WorkloadId, WorkloadKind};
 
@@ -64,6 +66,8 @@ struct Present<'facts> {
     id: &'facts WorkloadId,
     cron: &'facts CronFacts,
     jobs: Evidence<Vec<&'facts LiveJob>>,
+    /// The run of ours that suspended it, for as long as it lasts.
+    paused: Option<Suspended>,
 }
 
 /// Whether a release has a job.
@@ -124,6 +128,7 @@ fn presence<'facts>(
                 id: &live.workload.id,
                 cron,
                 jobs: case.snapshot.jobs_of(&live.workload.id),
+                paused: Suspended::of(live),
             }),
             None => Presence::Unknown(Gap {
                 asked: format!("cronjob {name}"),
@@ -276,6 +281,18 @@ fn suspension(
     present: &Present<'_>,
     value: &str,
 ) -> (String, Vec<String>) {
+    if let Some(run) = &present.paused {
+        let who = format!(
+            "for as long as the {} lasts that {} began at {}: it lets it run again at its end, and where it was killed the next one does",
+            run.command,
+            run.by,
+            moment(run.at)
+        );
+        return (
+            who,
+            vec![case.advisor.refresh(&case.observed.newest.id, &[])],
+        );
+    }
     if release.is_by_labels() {
         let why = "by a value or in the cluster only, which the release's record would tell";
         return (why.to_owned(), Vec::new());

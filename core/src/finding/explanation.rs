@@ -246,8 +246,8 @@ impl Code {
                 next_step: "Nothing need be done where images are moved by hand or by another tool.",
             },
             Self::RefreshSuspended => Explanation {
-                rests_on: "The suspend field of the live CronJob and the value that sets it.",
-                cause: "Somebody suspended it, by a value of the release or in the cluster only.",
+                rests_on: "The suspend field of the live CronJob, the value that sets it, and the mark of a run of ours.",
+                cause: "Somebody suspended it, by a value of the release or in the cluster only; or a `refresh` did for as long as it lasts, and is at work or was killed.",
                 consequence: "Moved tags reach no running pod until it is resumed.",
                 next_step: "Run the advised command once the reason is gone.",
             },

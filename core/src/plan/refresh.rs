@@ -7,6 +7,7 @@ mod changes;
 mod decide;
 mod guards;
 mod pace;
+mod pause;
 mod steps;
 mod waves;
 
@@ -55,6 +56,10 @@ pub struct RefreshWish {
     pub keep_failed: bool,
     /// `--parallel`: no more rollouts at once than so many; one where it is not said.
     pub parallel: Option<NonZeroUsize>,
+    /// `--timeout`: how long one rollout may take.
+    pub timeout: SignedDuration,
+    /// `--soak`: how long is waited between two waves of rollouts.
+    pub soak: SignedDuration,
 }
 
 /// The way in which pods are brought to other content.
@@ -115,6 +120,7 @@ pub fn refresh(
     refusals.extend(too_fast);
     let mut steps: Vec<Step> = noted.into_iter().collect();
     steps.extend(facts.steps(&judged, rollouts, &mut warnings));
+    facts.pause(&mut steps);
     Ok(Plan {
         api_version: API_VERSION.to_owned(),
         kind: "Plan".to_owned(),

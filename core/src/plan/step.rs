@@ -98,8 +98,10 @@ pub enum Act {
     SetEnvironment(Rollout),
     /// Finishes what another run began and did not live to see.
     Finish(Rollout),
-    /// Has a job of the chart start nothing more.
+    /// Has a job of the chart start nothing more, for as long as the plan is carried out or for good.
     Suspend(Suspension),
+    /// Lets a job of the chart run again that was suspended for as long as a plan is carried out: this one, or one that did not come to its end.
+    Resume(Suspension),
     /// Writes the annotations in which the chart's own refresh keeps its records.
     Record(Record),
     /// Writes annotations that tell another tool what to leave.
@@ -116,7 +118,11 @@ impl Act {
             | Self::SetImage(rollout)
             | Self::SetEnvironment(rollout)
             | Self::Finish(rollout) => Some(rollout),
-            Self::Record(_) | Self::Annotate(_) | Self::SetValue(_) | Self::Suspend(_) => None,
+            Self::Record(_)
+            | Self::Annotate(_)
+            | Self::SetValue(_)
+            | Self::Suspend(_)
+            | Self::Resume(_) => None,
         }
     }
 
@@ -128,6 +134,7 @@ impl Act {
             Self::SetEnvironment(_) => "set-environment",
             Self::Finish(_) => "finish",
             Self::Suspend(_) => "suspend",
+            Self::Resume(_) => "resume",
             Self::Record(_) => "record",
             Self::Annotate(_) => "annotate",
             Self::SetValue(_) => "set-value",
@@ -207,12 +214,15 @@ impl fmt::Display for Setting {
     }
 }
 
-/// A `CronJob` that is suspended.
+/// A `CronJob` that is suspended, or let run again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Suspension {
     /// The job.
     pub workload: WorkloadId,
+    /// True if it is only for as long as the plan is carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub meanwhile: bool,
 }
 
 /// What becomes of a step that does not come to what it is for.

@@ -38,15 +38,14 @@ pub fn of_refresh(
         names,
         without,
     };
-    // What stops the chart's own job in versions whose job counts no failures: where a rollout is undone, and where one is gone back from.
-    if wish.rollback || !wish.keep_failed {
-        let job = profile.automation.image_refresh.job.cron_job.clone();
-        let names = named(release, BTreeSet::from([job]));
-        let without = Without::Refused(
-            "only for charts whose own refresh does not count failures, or where Helm's records may not be read, so that it is suspended where something is undone; not needed with --on-failure=keep",
-        );
-        rights.push(on("batch", "cronjobs", &["get", "patch"], names, without));
-    }
+    // What stops the chart's own job: in versions whose job counts no failures, where a rollout is undone, and where one is gone back from; and in
+    // those whose job does not look whether a rollout is under way, while a long plan is carried out.
+    let job = profile.automation.image_refresh.job.cron_job.clone();
+    let names = named(release, BTreeSet::from([job]));
+    let without = Without::Refused(
+        "only for charts whose own refresh does not count failures, or where Helm's records may not be read, so that it is suspended where something is undone, or does not look whether a rollout is under way, so that it is suspended while a long plan runs",
+    );
+    rights.push(on("batch", "cronjobs", &["get", "patch"], names, without));
     let lease = named(release, BTreeSet::from(["tracebloc-{release}".to_owned()]));
     let one_writer = Without::Refused("one writer at a time is made sure of by a Lease");
     let coordination = "coordination.k8s.io";

@@ -56,7 +56,9 @@ pub enum Moment {
 
 /// What is done once, at a request.
 struct Halt {
-    /// How many requests come before it.
+    /// Which requests count: all of them, or those of a method whose path contains this.
+    among: Option<(Method, String)>,
+    /// How many of them come before it.
     left: usize,
     moment: Moment,
     act: Box<dyn FnOnce() + Send>,
@@ -184,7 +186,29 @@ impl Proxy {
 
     /// Does something once, at the request that comes after so many others, such as killing whoever sent it.
     pub fn halt_at(&self, number: usize, moment: Moment, act: impl FnOnce() + Send + 'static) {
+        self.halt(None, number, moment, act);
+    }
+
+    /// The same, counting only the requests of a method whose path with query contains `part`.
+    pub fn halt_among(
+        &self,
+        (method, part): (Method, &str),
+        number: usize,
+        moment: Moment,
+        act: impl FnOnce() + Send + 'static,
+    ) {
+        self.halt(Some((method, part.to_owned())), number, moment, act);
+    }
+
+    fn halt(
+        &self,
+        among: Option<(Method, String)>,
+        number: usize,
+        moment: Moment,
+        act: impl FnOnce() + Send + 'static,
+    ) {
         *lock(&self.state.halt) = Some(Halt {
+            among,
             left: number,
             moment,
             act: Box::new(act),
@@ -262,7 +286,7 @@ impl Connection for Passing {
                 entry.finished();
                 return Ok(response.map(full));
             }
-            let halt = due(&self.state);
+            let halt = due(&self.state, &request);
             if let Some(Halt {
                 moment: Moment::Before,
                 act,
@@ -296,9 +320,17 @@ impl Connection for Passing {
 }
 
 /// What is to be done at this request.
-fn due(state: &State) -> Option<Halt> {
+fn due<B>(state: &State, request: &Request<B>) -> Option<Halt> {
     let mut halt = lock(&state.halt);
-    match halt.as_mut() {
+    let counts = |halt: &&mut Halt| {
+        let path = request.uri().path_and_query();
+        let path = path.map_or("", |path| path.as_str());
+        let fits = |(method, part): &(Method, String)| {
+            request.method() == method && path.contains(part.as_str())
+        };
+        halt.among.as_ref().is_none_or(fits)
+    };
+    match halt.as_mut().filter(counts) {
         Some(Halt { left, .. }) if *left > 0 => {
             *left -= 1;
             None

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::assess::tests::{NOW, codes, edge, gap, healthy, judge, release, with_values};
+use crate::change::{self, SUSPENDED};
 use crate::cronjob::{CronFacts, JobEnd, LiveJob};
 use crate::release::ReleaseStatus;
 use crate::report::{AutomationReport, AutomationState, OutdatedReport};
@@ -140,6 +141,30 @@ fn a_suspended_job_says_who_suspended_it() {
         "{:?}",
         finding.advice
     );
+}
+
+#[test]
+fn a_job_that_a_run_of_ours_suspended_says_so() {
+    let mut snapshot = healthy("1.4.4");
+    cron(&mut snapshot, 2).suspended = true;
+    let run = change::Suspended {
+        id: "a".to_owned(),
+        command: "refresh".to_owned(),
+        by: "jane".to_owned(),
+        at: "2026-08-21T10:20:00Z".parse().unwrap(),
+    };
+    let records = &mut snapshot.live[2].records;
+    records.insert(SUSPENDED.to_owned(), run.to_text());
+    let report = judge(&snapshot);
+    let finding = report
+        .findings
+        .iter()
+        .find(|finding| finding.code.as_str() == "refresh-suspended")
+        .unwrap();
+    let told =
+        "is suspended for as long as the refresh lasts that jane began at 2026-08-21 10:20:00 UTC";
+    assert!(finding.message.contains(told), "{}", finding.message);
+    assert!(finding.advice[0].starts_with("kubectl tracebloc refresh"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Aim, Facts, No, users};
-use crate::change::ContainerChange;
+use crate::change::{self, ContainerChange};
 use crate::image::{Digest, ImageRef};
 use crate::plan::guards::{cron_job, refusal};
 use crate::plan::{Decision, Guard, ImagePlan, Refusal, Setting};
@@ -187,7 +187,7 @@ impl<'facts> Facts<'facts> {
         let job = cron_job(&self.ground, &refresh.job.cron_job)?;
         let version = self.ground.release.chart.version.as_ref();
         let follows = known.is_some_and(|known| known.is_recorded(version));
-        let runs = job.cron.as_ref().is_some_and(|cron| !cron.suspended);
+        let runs = !change::is_suspended_for_good(job);
         (follows && runs).then_some(&job.workload.id)
     }
 

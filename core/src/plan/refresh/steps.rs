@@ -7,7 +7,7 @@ use super::decide::Judged;
 use super::waves::waves;
 use super::{Facts, WishedAction};
 use crate::assess;
-use crate::change::ContainerChange;
+use crate::change::{self, ContainerChange};
 use crate::plan::guards::cron_job;
 use crate::plan::{
     Act, AttemptCounter, Decision, ObjectRef, OnFailure, Record, Rollout, Step, StepState,
@@ -147,7 +147,7 @@ impl Facts<'_> {
             ));
         }
         let job = cron_job(self, &refresh.job.cron_job)
-            .filter(|live| live.cron.as_ref().is_some_and(|cron| !cron.suspended))?;
+            .filter(|job| !change::is_suspended_for_good(job))?;
         let id = &job.workload.id;
         Some(Step {
             id: "stop-refresh".to_owned(),
@@ -159,6 +159,7 @@ impl Facts<'_> {
             state: StepState::Pending,
             act: Act::Suspend(Suspension {
                 workload: id.clone(),
+                meanwhile: false,
             }),
         })
     }
@@ -174,8 +175,8 @@ impl Facts<'_> {
             };
         };
         let counts = assess::is_since(self.release, &refresh.flap.since);
-        let job = cron_job(self, &refresh.job.cron_job)
-            .filter(|live| live.cron.as_ref().is_some_and(|cron| !cron.suspended));
+        let job =
+            cron_job(self, &refresh.job.cron_job).filter(|job| !change::is_suspended_for_good(job));
         OnFailure {
             undo: !self.wish.keep_failed,
             counter: counts.then(|| AttemptCounter {

@@ -1,3 +1,5 @@
+mod pause;
+
 use std::collections::BTreeMap;
 
 use serde_json::json;
