@@ -187,7 +187,7 @@ fn environment(command: &mut Command, tenant: &Tenant<'_>, registry: &str) {
         .env("REQUESTS_PROXY", "tick-requests-proxy")
         .env("MONITOR_IMAGE", image("resource-monitor"))
         .env("MONITOR", "tick-resource-monitor")
-        .env("MONITOR_NAMESPACE", tenant.agents_namespace())
+        .env("NODE_AGENTS_NAMESPACE", tenant.agents_namespace())
         .env("REGISTRY", registry)
         .env("DEFAULT_REGISTRY", registry)
         .env("MAX_REFRESH_ATTEMPTS", "3")
