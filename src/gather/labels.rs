@@ -27,7 +27,7 @@ impl Labelled {
         self.found.get(id)?.as_ref().ok()
     }
 
-    /// The releases that belong to no others than these, with the reason for which their records may not be read.
+    /// Those that are wanted, with the reason for which their records may not be read.
     pub(super) fn into_releases(
         self,
         gap: &Gap,

@@ -5,13 +5,14 @@ use crate::finding::{Code, Finding};
 use crate::snapshot::Gap;
 
 /// What rests on Helm's record alone, and is not known where it may not be read.
-const BY_RECORD: [&str; 6] = [
+const BY_RECORD: [&str; 7] = [
     "unknown: which values it was given, with pins, opt-outs and frozen defaults among them",
     "unknown: the stored manifest, and with it which claims an uninstall keeps, and whether something of the release was deleted or scaled by hand",
     "unknown: whether a digest in a reference is a pin, where the chart's own refresh job does not tell",
     "unknown: how its objects were applied, and what stands before an upgrade by its values",
     "unknown: the chart repository that its own updater asks",
     "unknown: what its revisions were made from, and when",
+    "unknown: whether it has workloads elsewhere than in its own namespace and in those that its refresh job names, or else the chart has by default",
 ];
 
 /// That a release is known by its labels alone: what may not be read, the right that would tell, and what is unknown without.

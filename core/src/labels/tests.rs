@@ -312,7 +312,8 @@ fn a_job_tells_of_its_own_release_only() {
     let told = [("IMAGE_TAG", "prod"), ("JOBS_MANAGER_PINNED", "0")];
     let mut others = [refresh_job(&told), refresh_job(&told), refresh_job(&told)];
     others[0].release = id("other");
-    others[1].workload.id.namespace = Namespace::parse("elsewhere").unwrap();
+    // Where the release may have workloads, but not this one.
+    others[1].workload.id.namespace = Namespace::parse("tracebloc-node-agents").unwrap();
     others[2].workload.id.kind = WorkloadKind::Deployment;
     for other in others {
         let parts = [main_workload("client-1.9.51", &pinned), other];

@@ -37,7 +37,7 @@ pub enum Guard {
     Paused,
     /// The workload replaces pods only as somebody deletes them.
     OnDelete,
-    /// The workload is not there, or could not be read.
+    /// The workload is not there, or could not be read; or Helm's record may not be read, and labels do not tell one version of the chart.
     Unreadable,
     /// What is published is not for the platform of a node that needs it.
     PlatformMissing,

@@ -116,6 +116,10 @@ fn what_stands_before_an_upgrade_by_values_is_not_judged_and_none_is_advised() {
     let report = published(unread("1.9.28"));
     let chart = report.releases[0].chart.as_ref().unwrap();
     assert_eq!(chart.state, ChartState::Behind);
+    assert_eq!(
+        report.summary.unknown, 1,
+        "the release, whose chart is known"
+    );
     let found = |code| report.findings.iter().find(|finding| finding.code == code);
     assert_eq!(found(Code::UpgradeBlocked), None);
     assert_eq!(
