@@ -3,28 +3,13 @@
 use serde_json::{Value, json};
 use tracebloc_bed::api::Patch;
 use tracebloc_bed::proxy::{Proxy, Rule};
-use tracebloc_bed::{Helm, Install, Tenant};
+use tracebloc_bed::{Helm, Tenant};
 
 use crate::outdated_faults::{ask, forbidden, through};
 use crate::support::{
-    codes, codes_beside_advisories, finding, install, leave, outdated, parse, paste, tenant,
+    NEVER, codes, codes_beside_advisories, finding, install, installed, leave, outdated, parse,
+    paste, quiet, tenant,
 };
-
-/// A schedule without a tick during the test: else the bed would start a Job.
-const NEVER: &str = "0 0 1 1 *";
-
-/// A release whose jobs keep still.
-pub(crate) fn quiet<'a>(name: &'a str, version: &'a str) -> Install<'a> {
-    Install::client(name, version)
-        .set(format!("autoUpgrade.schedule={NEVER}"))
-        .set(format!("imageRefresh.schedule={NEVER}"))
-}
-
-fn installed(name: &str, version: &str) -> Tenant<'static> {
-    let tenant = tenant(name);
-    install(&tenant, &quiet(name, version));
-    tenant
-}
 
 fn automation<'report>(report: &'report Value, job: &str) -> &'report Value {
     &report["releases"][0]["automation"][job]

@@ -4,19 +4,11 @@ use serde_json::Value;
 use tracebloc_bed::Tenant;
 use tracebloc_bed::cluster::Output;
 
-use crate::outdated_automation::quiet;
 use crate::refresh::{annotation, break_tag, plan, recorded, refresh, running, steps};
-use crate::support::{install, tenant};
+use crate::support::installed;
 
 /// The charts whose scripts differ and keep still after failures; those before have their job suspended then.
 const CHARTS: [&str; 3] = ["1.9.28", "1.9.40", "1.9.51"];
-
-/// A settled release of a chart, recorded by the given one.
-fn installed(name: &str, version: &str) -> Tenant<'static> {
-    let tenant = tenant(name);
-    install(&tenant, &quiet(name, version));
-    tenant
-}
 
 /// Runs the chart's own refresh to its end; nothing where this machine cannot.
 fn script(tenant: &Tenant<'_>, release: &str) -> Option<Output> {

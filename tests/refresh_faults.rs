@@ -85,6 +85,8 @@ fn guards_say_no_and_change_nothing() {
             "argocd.argoproj.io/tracking-id=app:apps/Deployment:x/y",
         ],
     );
+    // A Deployment's generation grows with every annotation, and until its controller has seen it that looks like a rollout.
+    tenant.wait_ready().unwrap();
     assert_eq!(refused(&tenant, &[]), ["managed-elsewhere"]);
     kubectl(
         &tenant,
@@ -94,11 +96,13 @@ fn guards_say_no_and_change_nothing() {
         &tenant,
         &["annotate", main, "tracebloc.io/refresh-attempt=3"],
     );
+    tenant.wait_ready().unwrap();
     assert_eq!(refused(&tenant, &[]), ["flapping"]);
     kubectl(
         &tenant,
         &["annotate", main, "tracebloc.io/refresh-attempt-"],
     );
+    tenant.wait_ready().unwrap();
     start_job(&tenant, "refuse-image-refresh", "8s");
     assert_eq!(refused(&tenant, &[]), ["job-running"]);
     // It ends, and then there is nothing in the way.

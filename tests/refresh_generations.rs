@@ -7,9 +7,8 @@ use serde_json::Value;
 use tracebloc_bed::cluster::Output;
 use tracebloc_bed::{Install, Tenant};
 
-use crate::outdated_automation::quiet;
 use crate::refresh::{decision, object, plan, refresh, running, steps};
-use crate::support::{install, tenant};
+use crate::support::{install, quiet, tenant};
 
 /// The images whose tags move.
 const MOVED: [&str; 3] = ["jobs-manager", "pods-monitor", "resource-monitor"];

@@ -3,11 +3,10 @@
 use tracebloc_bed::image::{Image, Platform};
 use tracebloc_bed::{Bed, Install};
 
-use crate::outdated_automation::quiet;
 use crate::outdated_cache::{fill, mirror};
 use crate::refresh::{annotation, decision, plan, recorded, refresh, running, steps};
 use crate::refresh_faults::{behind, kubectl, refused};
-use crate::support::{behind_a_proxy, install, installed, tenant};
+use crate::support::{behind_a_proxy, install, installed, quiet, tenant};
 use crate::traps::runs;
 use crate::{pin, pin_faults};
 

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
+use tracebloc_bed::Tenant;
 use tracebloc_bed::cluster::Output;
 use tracebloc_bed::image::Image;
-use tracebloc_bed::{Install, Tenant};
 
 use crate::outdated_rights::{account, printed_by};
 use crate::refresh::{break_tag, object, plan, recorded, running, steps};
-use crate::support::{command, install, installed, tenant};
+use crate::support::{command, installed};
 
 /// Runs `refresh` as the account.
 fn refresh(tenant: &Tenant<'_>, kubeconfig: &Path, arguments: &[&str]) -> Output {
@@ -60,11 +60,9 @@ pub(crate) fn without(roles: &str, comment: &str) -> String {
 
 #[test]
 fn the_printed_rights_are_enough_to_refresh_to_undo_and_to_go_back() {
-    // A chart whose own job is suspended where something is undone; not near one of its ticks.
+    // A chart whose own job is suspended where something is undone.
     let name = "rights-move";
-    let tenant = tenant(name);
-    let quiet = Install::client(name, "1.4.4").set("imageRefresh.schedule=0 0 1 1 *");
-    install(&tenant, &quiet);
+    let tenant = installed(name, "1.4.4");
     recorded(&tenant);
     let only_shown = printed_by("refresh", &tenant, &["--dry-run", name]);
     assert!(!only_shown.contains("patch"), "{only_shown}");

@@ -26,10 +26,20 @@ pub(crate) fn tenant(name: &str) -> Tenant<'static> {
     tenant
 }
 
-/// A tenant with a settled release `name`.
+/// A schedule without a tick during the test: else the bed would start a Job.
+pub(crate) const NEVER: &str = "0 0 1 1 *";
+
+/// A release whose jobs keep still.
+pub(crate) fn quiet<'a>(name: &'a str, version: &'a str) -> Install<'a> {
+    Install::client(name, version)
+        .set(format!("autoUpgrade.schedule={NEVER}"))
+        .set(format!("imageRefresh.schedule={NEVER}"))
+}
+
+/// A tenant with a settled release `name`, whose own jobs keep still.
 pub(crate) fn installed(name: &str, version: &str) -> Tenant<'static> {
     let tenant = tenant(name);
-    install(&tenant, &Install::client(name, version));
+    install(&tenant, &quiet(name, version));
     tenant
 }
 
@@ -48,7 +58,7 @@ pub(crate) fn behind_a_proxy(name: &str) -> (Tenant<'static>, Proxy) {
         proxy.host(),
         tenant.namespace()
     );
-    install(&tenant, &Install::client(name, "1.9.28").set(mirror));
+    install(&tenant, &quiet(name, "1.9.28").set(mirror));
     (tenant, proxy)
 }
 
