@@ -37,12 +37,12 @@ pub(super) enum Stage {
 impl Application<'_> {
     /// Begins one rollout: it is under way after it, if it was not before.
     pub(super) async fn begin_rollout(&self, rollout: &Rollout) -> Result<Stage, ApplyError> {
+        let Some(begun) = &rollout.finishes else {
+            return Ok(Stage::Acting(self.act(rollout).await?));
+        };
         let held = self.hold(&rollout.workload).await?;
         same(&held, rollout)?;
-        match &rollout.finishes {
-            None => Ok(Stage::Acting(self.act(rollout).await?)),
-            Some(begun) => Ok(stage(&held, begun)),
-        }
+        Ok(stage(&held, begun))
     }
 
     /// Has one rollout come to its end, from wherever it stands.
