@@ -1,5 +1,7 @@
 //! What may be in the way of a refresh: guards, other runs, signals, and clusters that do not do what they are asked.
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 use tracebloc_bed::cluster::Output;
 use tracebloc_bed::image::Image;
@@ -9,7 +11,7 @@ use tracebloc_bed::{Bed, Install, Tenant};
 
 use crate::outdated_faults::through;
 use crate::refresh::{annotation, decision, object, plan, recorded, refresh, running, steps};
-use crate::refresh_runs::start_job;
+use crate::refresh_runs::{ended, start_job, wait_for_change};
 use crate::support::{command, install, installed};
 
 /// A release whose jobs manager is behind, and known to be.
@@ -151,6 +153,30 @@ fn where_the_answer_to_a_change_does_not_come_whole_the_workload_tells_whether_i
     let output = Output::of(refresh.env("KUBECONFIG", kubeconfig)).unwrap();
     assert!(output.is_success(), "{output}");
     assert_eq!(running(&tenant, "api"), [moved]);
+}
+
+#[test]
+fn a_server_that_does_not_tell_of_the_pods_for_a_while_is_asked_again() {
+    let tenant = installed("refresh-again", "1.9.28");
+    recorded(&tenant);
+    let slow = Image::new("slow").steering("ready-delay", "4s");
+    let published = tenant.publish("tracebloc/jobs-manager", "prod", &slow);
+    let proxy = Proxy::before_api_server(tenant.bed().cluster()).unwrap();
+    let namespace = tenant.namespace();
+    let arguments = ["refresh", "--yes", "--context", "bed", "-n", namespace];
+    let mut refresh = command(&tenant, &arguments);
+    refresh.env("KUBECONFIG", through(&tenant, &proxy));
+    refresh.stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = refresh.spawn().unwrap();
+    wait_for_change(&tenant, "refresh-again-jobs-manager", "acting");
+    let silent = Rule::new("/pods?", Fault::status(503)).times(2);
+    proxy.break_with(silent.method(http::Method::GET));
+    let (code, told) = ended(child);
+    assert_eq!(code, Some(0), "{told}");
+    let broken = proxy.log().all().into_iter();
+    let broken = broken.filter(|request| request.status.is_some_and(|status| status == 503));
+    assert_eq!(broken.count(), 2);
+    assert_eq!(running(&tenant, "api"), [published.unwrap().digest]);
 }
 
 #[test]

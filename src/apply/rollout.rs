@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use tracebloc_core::assess::{self, Question};
 use tracebloc_core::change::{ANNOTATION, Change, ChangeState, ContainerChange, ROLLBACK};
 use tracebloc_core::plan::{ObjectRef, Rollout};
-use tracebloc_core::workload::{Rollout as RolloutState, WorkloadId};
+use tracebloc_core::workload::{Pod, Rollout as RolloutState, WorkloadId};
 
 use super::failure::Blame;
 use super::settle::Settled;
@@ -39,15 +39,13 @@ pub(super) enum Stage {
 impl Application<'_> {
     /// Begins one rollout: it is under way after it, if it was not before.
     pub(super) async fn begin_rollout(&self, rollout: &Rollout) -> Result<Stage, ApplyError> {
+        let Some(begun) = &rollout.finishes else {
+            let (change, template) = self.act(rollout).await?;
+            return Ok(Stage::Acting(change, template));
+        };
         let held = self.hold(&rollout.workload).await?;
         same(&held, rollout)?;
-        match &rollout.finishes {
-            None => {
-                let (change, template) = self.act(rollout).await?;
-                Ok(Stage::Acting(change, template))
-            }
-            Some(begun) => Ok(stage(&held, begun)),
-        }
+        Ok(stage(&held, begun))
     }
 
     /// Has one rollout come to its end, from wherever it stands.
@@ -149,13 +147,7 @@ impl Application<'_> {
         let prefix = &self.means.profile.record_prefix;
         let failure = match self.cluster.change(edit, prefix).await {
             Ok(held) => return Ok(held),
-            Err(
-                error @ (ClusterError::Timeout
-                | ClusterError::Interrupted { .. }
-                | ClusterError::Unreachable { .. }
-                | ClusterError::Server { .. }
-                | ClusterError::Malformed { .. }),
-            ) => error,
+            Err(error) if may_pass(&error) => error,
             Err(error) => return Err(error),
         };
         for _ in 0..RECONNECTS {
@@ -185,7 +177,7 @@ impl Application<'_> {
             .iter()
             .filter(|one| one.variable.is_none())
             .collect();
-        let pods = self.pods(id).await?;
+        let pods = self.pods_at_last(id).await?;
         let is_plain = pods.iter().all(|pod| {
             images.iter().all(|one| {
                 pod.containers
@@ -199,6 +191,21 @@ impl Application<'_> {
         }
         // The same content may have several digests: that takes the whole comparison, with what is published now.
         self.compares(id, &images).await
+    }
+
+    /// The pods of a workload. A server that does not answer for a while is asked again: the rollout has ended, and nothing is lost by waiting.
+    async fn pods_at_last(&self, id: &WorkloadId) -> Result<Vec<Pod>, ApplyError> {
+        for _ in 0..RECONNECTS {
+            match self.pods(id).await {
+                Err(ApplyError::Cluster { source, .. }) if may_pass(&source) => {}
+                outcome => return outcome,
+            }
+            tokio::select! {
+                () = sleep(RECONNECT) => {}
+                () = self.means.interrupt.asked() => return Err(ApplyError::Interrupted),
+            }
+        }
+        self.pods(id).await
     }
 
     async fn compares(
@@ -307,6 +314,18 @@ impl Application<'_> {
         self.close(object, rollout, change, ChangeState::Failed)
             .await
     }
+}
+
+/// True where the server may answer when it is asked again, and where what was asked of it may have been done.
+fn may_pass(error: &ClusterError) -> bool {
+    matches!(
+        error,
+        ClusterError::Timeout
+            | ClusterError::Interrupted { .. }
+            | ClusterError::Unreachable { .. }
+            | ClusterError::Server { .. }
+            | ClusterError::Malformed { .. }
+    )
 }
 
 pub(super) fn changed(id: &WorkloadId, what: impl Into<String>) -> ApplyError {

@@ -408,7 +408,16 @@ async fn pass(
     let (mut sender, channel) = Channel::<Bytes, BoxError>::new(4);
     runtime().spawn(async move {
         let mut left = effects.cut_after;
-        while let Ok(Some(mut chunk)) = answer.chunk().await {
+        loop {
+            let mut chunk = match answer.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                // What the server broke off must not look whole.
+                Err(error) => {
+                    sender.abort(error.into());
+                    return;
+                }
+            };
             if let Some(left) = &mut left {
                 chunk.truncate(*left);
                 *left -= chunk.len();

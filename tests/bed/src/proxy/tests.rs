@@ -97,6 +97,17 @@ fn each_fault_does_what_it_says() {
     assert_eq!(get(&proxy, "/reset").unwrap().0, 200);
 }
 
+#[test]
+fn what_the_server_breaks_off_does_not_look_whole() {
+    let (_server, near) = beds();
+    // Without a length nothing but the end itself tells that the body is whole.
+    near.break_with(Rule::new("/", Fault::DropHeader("content-length")));
+    near.break_with(Rule::new("/cut", Fault::Cut(3)));
+    let far = Proxy::before(&near.url()).unwrap();
+    assert_eq!(get(&far, "/whole").unwrap().2, "GET /whole");
+    assert!(get(&far, "/cut").is_err());
+}
+
 /// Sends a request as text and returns what came until the connection ended, and how it ended.
 fn raw(proxy: &Proxy, request: &str) -> (String, Option<io::ErrorKind>) {
     let mut stream = std::net::TcpStream::connect(proxy.host()).unwrap();
