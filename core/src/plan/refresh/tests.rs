@@ -410,4 +410,5 @@ fn no_more_rollouts_than_there_may_be_in_a_time() {
     assert_eq!(guards(&plan(&snapshot, &paced)), [Guard::Unreadable]);
 }
 
+mod back;
 mod labels;
