@@ -274,7 +274,7 @@ impl Facts<'_> {
                 .collect();
             if !rootless.is_empty() && !self.wish.keep_failed {
                 warnings.push(format!(
-                    "what {} runs in {} now cannot be pulled by its digest, so that it cannot be brought back",
+                    "what {} runs in {} now has no digest by which all its nodes could pull it, so that it cannot be brought back",
                     rollout.workload,
                     rootless.join(", ")
                 ));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::decide::{Judged, former};
+use super::decide::Judged;
 use super::{Facts, WishedAction};
 use crate::change::ContainerChange;
 use crate::image::{Digest, ImageRef};
@@ -52,13 +52,7 @@ impl Facts<'_> {
                     variable: None,
                     from: from.to_string(),
                     to: self.target(used, container, from, published).to_string(),
-                    former: former(
-                        image
-                            .digest
-                            .running
-                            .iter()
-                            .filter(|running| running.workload == used.workload),
-                    ),
+                    former: self.former(image, &used.workload),
                     wanted: published.clone(),
                 };
                 Some((used.workload.clone(), change))

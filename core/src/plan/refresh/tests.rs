@@ -411,4 +411,5 @@ fn no_more_rollouts_than_there_may_be_in_a_time() {
 }
 
 mod back;
+mod former;
 mod labels;
