@@ -5,6 +5,7 @@ mod age;
 mod back;
 mod changes;
 mod decide;
+mod flap;
 mod guards;
 mod pace;
 mod since;

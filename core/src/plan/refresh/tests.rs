@@ -411,5 +411,6 @@ fn no_more_rollouts_than_there_may_be_in_a_time() {
 }
 
 mod back;
+mod flap;
 mod former;
 mod labels;
