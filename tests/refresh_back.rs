@@ -17,7 +17,7 @@ fn what_somebody_else_brought_since_is_not_gone_back_from() {
     let third = third.unwrap().digest;
     let main = format!("deployment/{name}-jobs-manager");
     kubectl(&tenant, &["rollout", "restart", &main]);
-    kubectl(&tenant, &["rollout", "status", &main, "--timeout=60s"]);
+    kubectl(&tenant, &["rollout", "status", &main, "--timeout=180s"]);
     assert_eq!(refused(&tenant, &["--rollback"]), ["overtaken"]);
     let told = plan(&refresh(&tenant, &["--rollback"]), 11);
     let message = told["refusals"][0]["message"].as_str().unwrap();
@@ -25,9 +25,10 @@ fn what_somebody_else_brought_since_is_not_gone_back_from() {
     assert!(message.ends_with(&step), "{message}");
     assert_eq!(running(&tenant, "api"), std::slice::from_ref(&third));
     // The same where the exact content was set, as later versions do it.
-    let exact = format!("api=tracebloc/jobs-manager@{third}");
+    let registry = tenant.registry_path();
+    let exact = format!("api={registry}/tracebloc/jobs-manager@{third}");
     kubectl(&tenant, &["set", "image", &main, &exact]);
-    kubectl(&tenant, &["rollout", "status", &main, "--timeout=60s"]);
+    kubectl(&tenant, &["rollout", "status", &main, "--timeout=180s"]);
     assert_eq!(refused(&tenant, &["--rollback"]), ["overtaken"]);
     // The other workload runs what the refresh brought still.
     assert_eq!(running(&tenant, "proxy"), [second.unwrap().digest]);

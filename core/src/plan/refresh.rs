@@ -95,7 +95,7 @@ pub fn refresh(
     facts.check_names()?;
     let open = facts.open_changes();
     let mut warnings: Vec<String> = facts.unread().into_iter().collect();
-    let mut noted = None;
+    let mut noted = Vec::new();
     let mut withheld: Vec<Refusal> = Vec::new();
     let (judged, rollouts) = if !open.is_empty() {
         warnings.push(
@@ -117,7 +117,7 @@ pub fn refresh(
     };
     let mut refusals = facts.refusals(&judged, &rollouts);
     refusals.extend(withheld);
-    let mut steps: Vec<Step> = noted.into_iter().collect();
+    let mut steps: Vec<Step> = noted;
     steps.extend(facts.steps(&judged, rollouts, &mut warnings));
     Ok(Plan {
         api_version: API_VERSION.to_owned(),
