@@ -246,16 +246,31 @@ impl Facts<'_> {
         if image.source == TagSource::Env {
             return image.digest.carried.clone();
         }
-        let whole = self.replaced(image, &image.digest.running.iter().collect::<Vec<_>>());
-        whole.map(|(digest, _)| digest)
+        let behind: Vec<&RunningDigest> = image.digest.running.iter().filter(is_behind).collect();
+        self.most_of(image, &behind).map(|(digest, _)| digest)
     }
 
     /// What a workload is brought back to: the content that most of its pods run and that is not what is published. None that could not be pulled by
     /// its digest, nor the manifest of one platform where pods are on nodes of several: it would come to all of them.
     pub(super) fn former(&self, image: &ImageReport, id: &WorkloadId) -> Option<Digest> {
+        self.content_in(image, id, is_behind)
+    }
+
+    /// What pods of a workload run of an image, whatever is published, as something to be brought back to.
+    pub(super) fn content(&self, image: &ImageReport, id: &WorkloadId) -> Option<Digest> {
+        self.content_in(image, id, |_| true)
+    }
+
+    fn content_in(
+        &self,
+        image: &ImageReport,
+        id: &WorkloadId,
+        is_meant: impl Fn(&&RunningDigest) -> bool,
+    ) -> Option<Digest> {
         let all = image.digest.running.iter();
         let here: Vec<&RunningDigest> = all.filter(|running| running.workload == *id).collect();
-        let (digest, is_whole) = self.replaced(image, &here)?;
+        let meant: Vec<&RunningDigest> = here.iter().copied().filter(is_meant).collect();
+        let (digest, is_whole) = self.most_of(image, &meant)?;
         let is_on = |platform: &Option<Platform>| {
             here.iter()
                 .any(|running| running.platform == *platform && running.digest == digest)
@@ -264,12 +279,13 @@ impl Facts<'_> {
         (is_whole || is_on_all).then_some(digest)
     }
 
-    /// The content that most of these pods run and that is not what is published, by the digest of its index where that is known; and whether it is.
-    fn replaced(&self, image: &ImageReport, running: &[&RunningDigest]) -> Option<(Digest, bool)> {
+    /// The content that most of these pods run, by the digest of its index where that is known; and whether it is. None that could not be pulled by
+    /// its digest.
+    fn most_of(&self, image: &ImageReport, running: &[&RunningDigest]) -> Option<(Digest, bool)> {
         let mut pods: BTreeMap<(Digest, bool), u32> = BTreeMap::new();
         for running in running
             .iter()
-            .filter(|running| running.current == Some(false) && running.kind != DigestKind::Config)
+            .filter(|running| running.kind != DigestKind::Config)
         {
             let content = match self.index_of(image, &running.digest) {
                 Some(index) => (index, true),
@@ -280,4 +296,9 @@ impl Facts<'_> {
         let most = pods.into_iter().max_by_key(|(_, pods)| *pods);
         most.map(|(content, _)| content)
     }
+}
+
+/// True of pods that provably run other content than is published.
+fn is_behind(running: &&RunningDigest) -> bool {
+    running.current == Some(false)
 }

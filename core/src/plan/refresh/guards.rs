@@ -78,6 +78,22 @@ fn workload(facts: &Facts<'_>, id: &WorkloadId, rollout: &Rollout) -> Vec<Refusa
     {
         return refusals;
     }
+    if !goes_on {
+        for (image, container, reason) in facts.pulled_unseen(id) {
+            refusals.push(refusal(
+                Guard::Unreadable,
+                format!("{id}[{container}]"),
+                format!(
+                    "its pods would pull {} too, and what is published of that is not known: {reason}",
+                    image.name
+                ),
+                vec![
+                    "try again once the registry answers".to_owned(),
+                    "--workload names the others, to refresh them alone".to_owned(),
+                ],
+            ));
+        }
+    }
     for change in &rollout.containers {
         if rollout.finishes.is_none() && facts.is_in_vain(id, change) {
             refusals.push(refusal(

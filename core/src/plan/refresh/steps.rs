@@ -215,10 +215,17 @@ impl Facts<'_> {
             .filter_map(|step| step.act.rollout())
             .peekable();
         let rolls_out = rollouts.peek().is_some();
+        let beside = steps
+            .iter()
+            .filter_map(|step| step.act.rollout())
+            .filter(|rollout| rollout.finishes.is_none() && !self.wish.keep_failed)
+            .flat_map(|rollout| self.beside(rollout))
+            .collect();
         let followed = self.is_followed_by_job(rollouts);
         let Some(main) = self.main.filter(|_| self.is_ours && followed) else {
             return OnFailure {
                 undo: rolls_out && !self.wish.keep_failed,
+                beside,
                 ..OnFailure::default()
             };
         };
@@ -242,6 +249,7 @@ impl Facts<'_> {
                 .filter(|_| !counts || self.release.is_by_labels())
                 .filter(|_| !self.wish.keep_failed)
                 .map(|job| job.workload.id.clone()),
+            beside,
         }
     }
 }

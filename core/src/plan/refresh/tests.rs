@@ -443,6 +443,7 @@ fn no_more_rollouts_than_there_may_be_in_a_time() {
 }
 
 mod back;
+mod beside;
 mod flap;
 mod former;
 mod labels;
