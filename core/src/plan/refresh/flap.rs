@@ -147,7 +147,7 @@ impl Facts<'_> {
     }
 
     /// True if the main workload says that the chart's own job has given up.
-    fn is_marked(&self) -> bool {
+    pub(super) fn is_marked(&self) -> bool {
         let mark = &self.profile.automation.image_refresh.flap.detected;
         let text = self.main.and_then(|main| main.records.get(mark));
         text.is_some_and(|text| !text.is_empty() && text != "false")

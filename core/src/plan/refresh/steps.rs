@@ -49,8 +49,14 @@ impl Facts<'_> {
             let is_first = |image: &&&Judged<'_>| image.plan.recorded.is_none() && image.is_behind;
             let first = only_recorded.iter().filter(is_first).count();
             if first > 0 {
+                let who = match self.idle_job() {
+                    None => "the chart's own job acts on it at its next run".to_owned(),
+                    Some(why) => {
+                        format!("the next refresh acts on it, as the chart's own job {why}")
+                    }
+                };
                 warnings.push(format!(
-                    "{} seen for the first time: what runs is recorded and no pod is touched; the chart's own job acts on it at its next run, and --force does at once",
+                    "{} seen for the first time: what runs is recorded and no pod is touched; {who}, and --force does at once",
                     counted(first as u64, "image")
                 ));
             }
@@ -148,6 +154,19 @@ impl Facts<'_> {
             let id = CLEAR_FLAP.to_owned();
             write(main, id, summary, BTreeMap::new(), clears)
         })
+    }
+
+    /// Why the chart's own job would do nothing at its next run, as far as the plan knows; `None` where it acts.
+    fn idle_job(&self) -> Option<String> {
+        let refresh = &self.profile.automation.image_refresh;
+        let cron = cron_job(self, &refresh.job.cron_job).and_then(|live| live.cron.as_ref());
+        match cron {
+            None => Some("is not there".to_owned()),
+            Some(cron) if cron.suspended => Some("is suspended".to_owned()),
+            Some(_) if self.is_marked() => Some("has given up".to_owned()),
+            Some(_) => assess::refresh_mirror(self.release, refresh)
+                .map(|mirror| format!("does nothing with images of the mirror {mirror}")),
+        }
     }
 
     /// True if some of what rolls out is what the chart's own job brings forward. It has one count for all, so that what it does not follow is not to

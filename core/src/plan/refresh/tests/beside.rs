@@ -1,4 +1,4 @@
-//! What starts anew with what is moved.
+//! What starts anew with what is moved, and what a plan says of the chart's own job.
 
 use super::{RefreshWish, digest, drifted, guards, main_workload, plan, words};
 use crate::assess::tests::{gap, healthy};
@@ -83,4 +83,31 @@ fn the_plan_says_what_may_be_pulled_along() {
     let plan = plan(&both, &RefreshWish::default());
     assert_eq!(plan.steps[0].act.rollout().unwrap().containers.len(), 2);
     assert_eq!(plan.on_failure.beside, []);
+}
+
+#[test]
+fn the_charts_own_job_is_said_to_act_only_where_it_does() {
+    let told = |with: fn(&mut Snapshot)| {
+        let mut snapshot = drifted(healthy("1.9.51"), 1, 2, None);
+        with(&mut snapshot);
+        let plan = plan(&snapshot, &RefreshWish::default());
+        assert_eq!(words(&plan), ["record"]);
+        plan.warnings[0].clone()
+    };
+    let acts = "the chart's own job acts on it at its next run, and --force does at once";
+    assert!(told(|_| {}).ends_with(acts));
+    let gone = told(|snapshot| {
+        snapshot
+            .live
+            .retain(|live| live.workload.id.name != "edge-image-refresh");
+    });
+    assert!(gone.contains("the next refresh acts on it") && gone.contains("is not there"));
+    let suspended = told(|snapshot| {
+        let jobs = snapshot
+            .live
+            .iter_mut()
+            .filter_map(|live| live.cron.as_mut());
+        jobs.for_each(|cron| cron.suspended = true);
+    });
+    assert!(suspended.contains("is suspended"), "{suspended}");
 }
