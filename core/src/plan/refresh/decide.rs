@@ -246,7 +246,12 @@ impl Facts<'_> {
         if image.source == TagSource::Env {
             return image.digest.carried.clone();
         }
-        let behind: Vec<&RunningDigest> = image.digest.running.iter().filter(is_behind).collect();
+        let behind: Vec<&RunningDigest> = image
+            .digest
+            .running
+            .iter()
+            .filter(|one| is_behind(one))
+            .collect();
         self.most_of(image, &behind).map(|(digest, _)| digest)
     }
 
@@ -265,11 +270,11 @@ impl Facts<'_> {
         &self,
         image: &ImageReport,
         id: &WorkloadId,
-        is_meant: impl Fn(&&RunningDigest) -> bool,
+        is_meant: impl Fn(&RunningDigest) -> bool,
     ) -> Option<Digest> {
         let all = image.digest.running.iter();
         let here: Vec<&RunningDigest> = all.filter(|running| running.workload == *id).collect();
-        let meant: Vec<&RunningDigest> = here.iter().copied().filter(is_meant).collect();
+        let meant: Vec<&RunningDigest> = here.iter().copied().filter(|one| is_meant(one)).collect();
         let (digest, is_whole) = self.most_of(image, &meant)?;
         let is_on = |platform: &Option<Platform>| {
             here.iter()
@@ -299,6 +304,6 @@ impl Facts<'_> {
 }
 
 /// True of pods that provably run other content than is published.
-fn is_behind(running: &&RunningDigest) -> bool {
+fn is_behind(running: &RunningDigest) -> bool {
     running.current == Some(false)
 }
