@@ -37,6 +37,7 @@ mod pin;
 mod pin_faults;
 mod refresh;
 mod refresh_any_chart;
+mod refresh_back;
 mod refresh_chart_script;
 mod refresh_faults;
 mod refresh_generations;

@@ -203,6 +203,7 @@ fn a_quota_is_named_as_the_reason_and_the_former_pods_stay() {
 fn a_crash_loop_is_told_with_its_pods_and_left_where_that_is_wanted() {
     let tenant = installed("refresh-crash", "1.9.40");
     recorded(&tenant);
+    let before = running(&tenant, "pods-monitor-container");
     let bad = Image::new("crashes").steering("crash", "pods-monitor-container");
     tenant
         .publish("tracebloc/pods-monitor", "prod", &bad)
@@ -219,6 +220,12 @@ fn a_crash_loop_is_told_with_its_pods_and_left_where_that_is_wanted() {
     assert_eq!(annotation(&tenant, name, "refresh-flap-detected"), None);
     // What was left as it is has not settled: nobody acts on it unasked.
     assert_eq!(refused(&tenant, &[]), ["unsettled"]);
+    let back = plan(&refresh(&tenant, &["--rollback"]), 0);
+    assert_eq!(
+        running(&tenant, "pods-monitor-container"),
+        before,
+        "{back:#}"
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ use crate::snapshot::{
 use crate::version::Constraint;
 
 pub use automation::wanted_access;
-pub(crate) use automation::{is_since, limit};
+pub(crate) use automation::{is_since, limit, refresh_mirror};
 pub use chart::wanted_details;
 pub(crate) use digest::platforms_of;
 pub use digest::{

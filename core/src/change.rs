@@ -17,6 +17,9 @@ pub use suspended::{SUSPENDED, Suspended, is_marked, is_suspended_for_good};
 /// The annotation on the metadata of a workload that holds its last [`Change`] as JSON. A Deployment copies it to its `ReplicaSet`s.
 pub const ANNOTATION: &str = "tracebloc.io/change";
 
+/// The command of a change that brought an image to what is published.
+pub const REFRESH: &str = "refresh";
+
 /// The command of a change that went back from another one: what that one brought is not to come again by itself.
 pub const ROLLBACK: &str = "refresh --rollback";
 

@@ -17,7 +17,7 @@ pub use image::{Decision, ImagePlan};
 pub use pin::{Aim, PinWish, Pinning, pin};
 pub use refresh::{Pace, RefreshWish, WishedAction, refresh};
 pub use step::{
-    Act, AttemptCounter, ObjectRef, OnFailure, Record, Rollout, Setting, Step, StepState,
+    Act, AttemptCounter, Beside, ObjectRef, OnFailure, Record, Rollout, Setting, Step, StepState,
     Suspension, ValueChange,
 };
 

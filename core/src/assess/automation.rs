@@ -9,6 +9,7 @@ mod upgrade;
 use jiff::Timestamp;
 
 pub use access::wanted_access;
+pub(crate) use refresh::mirror as refresh_mirror;
 
 use super::{Case, breakers, unknown};
 use crate::change::Suspended;

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::advice::Advisor;
+use crate::change::{ANNOTATION, Change};
 use crate::finding::Finding;
 use crate::image::{Digest, ImageRef};
+use crate::manifest::{Document, Manifest};
 use crate::nearest::nearest;
 use crate::profile::{Kinship, Profile, ProfileImage};
 use crate::release::Release;
@@ -166,6 +168,38 @@ impl<'facts> Ground<'facts> {
             .iter()
             .find(|workload| workload.id == used.workload)?;
         stored.container(&used.container)?.image.as_ref().ok()
+    }
+
+    /// The index with that manifest in it, of those that are known: what is published, what pins the image, what is recorded of it, and what we
+    /// brought it to last.
+    pub(super) fn index_of(&self, image: &ImageReport, digest: &Digest) -> Option<Digest> {
+        let mut used = image.references.iter().map(|reference| &reference.workload);
+        let repository = used.find_map(|used| self.live_image(used))?.repository();
+        let documents = self.snapshot.manifests.get(repository)?;
+        let brought = image.references.iter().filter_map(|reference| {
+            let live = self.live(&reference.workload.workload)?;
+            let last = Change::parse(live.records.get(ANNOTATION)?)?;
+            let mut containers = last.containers.into_iter();
+            let then = containers.find(|then| then.image == image.name)?;
+            Some(then.wanted)
+        });
+        let known = [
+            &image.digest.published,
+            &image.digest.pinned,
+            &image.digest.recorded,
+        ];
+        known
+            .into_iter()
+            .flatten()
+            .cloned()
+            .chain(brought)
+            .find(|index| match documents.get(index) {
+                Some(Document::Found(Manifest::Index { children })) => {
+                    let mut images = children.iter().filter(|child| !child.attestation);
+                    images.any(|child| child.digest == *digest)
+                }
+                Some(_) | None => false,
+            })
     }
 
     /// The digest at which a workload says to hold an image, as `pin` does where the chart has no value for it.

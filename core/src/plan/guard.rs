@@ -45,6 +45,8 @@ pub enum Guard {
     CacheStale,
     /// Nothing would pull the new content.
     RestartInVain,
+    /// Something else was brought since the refresh that is to be gone back from.
+    Overtaken,
     /// Pods run different content, so that there is no one to hold.
     Skewed,
     /// What runs cannot be named by a digest that a registry serves.
@@ -79,6 +81,7 @@ impl Guard {
             | Self::PlatformMissing
             | Self::CacheStale
             | Self::RestartInVain
+            | Self::Overtaken
             | Self::Skewed
             | Self::NotPinnable
             | Self::RefreshActive
@@ -106,6 +109,7 @@ impl Guard {
             Self::PlatformMissing => "platform-missing",
             Self::CacheStale => "cache-stale",
             Self::RestartInVain => "restart-in-vain",
+            Self::Overtaken => "overtaken",
             Self::Skewed => "skewed",
             Self::NotPinnable => "not-pinnable",
             Self::RefreshActive => "refresh-active",

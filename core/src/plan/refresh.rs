@@ -5,9 +5,11 @@ mod age;
 mod back;
 mod changes;
 mod decide;
+mod flap;
 mod guards;
 mod pace;
 mod pause;
+mod since;
 mod steps;
 mod waves;
 
@@ -20,7 +22,7 @@ use jiff::SignedDuration;
 use super::ground::{Ground, meant};
 use super::{Decision, Plan, Refusal, Rollout, Step, WishError};
 use crate::assess::{self, Question};
-use crate::change::{ANNOTATION, Change, ROLLBACK};
+use crate::change::{ANNOTATION, Change, REFRESH, ROLLBACK};
 use crate::profile::Profile;
 use crate::report::{API_VERSION, ImageReport};
 use crate::snapshot::Snapshot;
@@ -98,8 +100,8 @@ pub fn refresh(
     facts.check_names()?;
     let open = facts.open_changes();
     let mut warnings: Vec<String> = facts.unread().into_iter().collect();
-    let mut noted = None;
-    let mut too_fast = None;
+    let mut noted = Vec::new();
+    let mut withheld: Vec<Refusal> = Vec::new();
     let (judged, rollouts) = if !open.is_empty() {
         warnings.push(
             "an earlier run did not end: it is finished first, and what is behind after it takes another one"
@@ -107,24 +109,26 @@ pub fn refresh(
         );
         (Vec::new(), open)
     } else if wish.rollback {
-        facts.back(&mut warnings)
+        let way = facts.back(&mut warnings);
+        withheld = way.refusals;
+        (way.judged, way.rollouts)
     } else {
         warnings.extend(facts.crashes());
         let mut judged = facts.judge(&mut warnings);
         noted = facts.hold_back(&mut judged);
         let mut rollouts = facts.rollouts(&mut judged, &mut warnings);
-        too_fast = facts.slow_down(&mut judged, &mut rollouts);
+        withheld.extend(facts.slow_down(&mut judged, &mut rollouts));
         (judged, rollouts)
     };
     let mut refusals = facts.refusals(&judged, &rollouts);
-    refusals.extend(too_fast);
-    let mut steps: Vec<Step> = noted.into_iter().collect();
+    refusals.extend(withheld);
+    let mut steps: Vec<Step> = noted;
     steps.extend(facts.steps(&judged, rollouts, &mut warnings));
     facts.pause(&mut steps);
     Ok(Plan {
         api_version: API_VERSION.to_owned(),
         kind: "Plan".to_owned(),
-        command: if wish.rollback { ROLLBACK } else { "refresh" }.to_owned(),
+        command: if wish.rollback { ROLLBACK } else { REFRESH }.to_owned(),
         context: outdated.context.clone(),
         release: facts.observed.newest.id.clone(),
         images: judged.into_iter().map(|judged| judged.plan).collect(),
@@ -277,7 +281,7 @@ impl Facts<'_> {
                 .collect();
             if !rootless.is_empty() && !self.wish.keep_failed {
                 warnings.push(format!(
-                    "what {} runs in {} now cannot be pulled by its digest, so that it cannot be brought back",
+                    "what {} runs in {} now has no digest by which all its nodes could pull it, so that it cannot be brought back",
                     rollout.workload,
                     rootless.join(", ")
                 ));

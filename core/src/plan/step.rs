@@ -237,6 +237,23 @@ pub struct OnFailure {
     /// The chart's own job that would do the same again, and has no count to be told by: it is suspended once something was undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspends: Option<WorkloadId>,
+    /// What may have come to other content beside what was to change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Beside>,
+}
+
+/// A container that is not to change, and starts anew with those that do: it pulls its tag, which may move between plan and rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Beside {
+    /// The workload.
+    pub workload: WorkloadId,
+    /// The container's name.
+    pub container: String,
+    /// The image's name, as in reports.
+    pub image: String,
+    /// What it ran when the plan was made, in a form that can be pulled.
+    pub former: Digest,
 }
 
 /// The annotations with which the chart's own refresh counts rollouts that failed (DOMAIN §4).

@@ -226,7 +226,7 @@ fn inert(
 }
 
 /// The mirror that makes the job do nothing.
-fn mirror(release: &Release, refresh: &ImageRefresh) -> Option<String> {
+pub(crate) fn mirror(release: &Release, refresh: &ImageRefresh) -> Option<String> {
     if !is_since(release, &refresh.mirror.since) {
         return None;
     }

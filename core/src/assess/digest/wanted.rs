@@ -8,7 +8,7 @@ use super::{carried, documents_of, further, mirror, platform, platform_of, runni
 use crate::assess::Question;
 use crate::change::{ANNOTATION, Change};
 use crate::image::{Digest, ImageRef, Repository, RunningImage};
-use crate::manifest::{Need, Verdict, compare};
+use crate::manifest::{Document, Manifest, Need, Verdict, compare};
 use crate::name::Namespace;
 use crate::profile::{Kinship, Profile};
 use crate::release::Release;
@@ -136,9 +136,50 @@ pub fn wanted_manifests(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Want
             }
         })
         .chain(platform::wanted(snapshot, profile))
+        .chain(wanted_records(snapshot, profile))
         .chain(carried::wanted_manifests(snapshot, profile))
         .chain(of_sources)
         .collect()
+}
+
+/// The content that is recorded of images whose pods run the manifests of several platforms, and others than are published: what serves all of these
+/// nodes is the index, and it is what a refresh that fails goes back to.
+fn wanted_records(snapshot: &Snapshot, profile: &Profile) -> BTreeSet<Wanted> {
+    let mut wanted = BTreeSet::new();
+    for release in snapshot.known_releases() {
+        for image in images(snapshot, profile, release) {
+            let (Some(tag), Some(recorded)) = (&image.tag, &image.recorded) else {
+                continue;
+            };
+            let repository = tag.repository();
+            let published = snapshot.published.get(tag).and_then(Evidence::known);
+            let documents = documents_of(snapshot, repository);
+            let is_manifest = |running: &RunningImage| {
+                matches!(
+                    documents.get(&running.digest),
+                    Some(Document::Found(Manifest::Image { .. }))
+                )
+            };
+            let running = image.usages.iter().flat_map(|usage| {
+                let content = running_content(snapshot, usage).into_iter();
+                content.filter(|(_, running)| is_manifest(running))
+            });
+            let (platforms, digests): (BTreeSet<_>, BTreeSet<_>) = running
+                .map(|(pod, running)| (platform_of(snapshot, pod), &running.digest))
+                .unzip();
+            if platforms.len() > 1
+                && digests.len() > 1
+                && published.is_some_and(|published| published != recorded)
+                && !documents.contains_key(recorded)
+            {
+                wanted.insert(Wanted {
+                    repository: repository.clone(),
+                    digest: recorded.clone(),
+                });
+            }
+        }
+    }
+    wanted
 }
 
 /// Visits everything that runs and has a tag to be compared under.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::decide::{Judged, former};
+use super::decide::Judged;
 use super::{Facts, WishedAction};
 use crate::change::ContainerChange;
 use crate::image::{Digest, ImageRef};
-use crate::plan::Rollout;
-use crate::report::{ContainerId, ImageReport};
+use crate::plan::{Beside, Rollout};
+use crate::report::{ContainerId, ImageReport, ImageState};
 use crate::workload::{Container, PullPolicy, WorkloadId};
 
 impl Facts<'_> {
@@ -52,13 +52,7 @@ impl Facts<'_> {
                     variable: None,
                     from: from.to_string(),
                     to: self.target(used, container, from, published).to_string(),
-                    former: former(
-                        image
-                            .digest
-                            .running
-                            .iter()
-                            .filter(|running| running.workload == used.workload),
-                    ),
+                    former: self.former(image, &used.workload),
                     wanted: published.clone(),
                 };
                 Some((used.workload.clone(), change))
@@ -116,22 +110,64 @@ impl Facts<'_> {
         rollouts: &BTreeMap<WorkloadId, Rollout>,
     ) -> Vec<WorkloadId> {
         let image = self.image_report(judged);
-        let pulls = |used: &ContainerId| {
-            self.container(used).is_some_and(|container| {
-                container.pull_policy == PullPolicy::Always
-                    && container
-                        .image
-                        .as_ref()
-                        .is_ok_and(|image| image.digest().is_none())
-            })
-        };
         image
             .references
             .iter()
             .map(|reference| &reference.workload)
             .filter(|used| judged.is_behind && rollouts.contains_key(&used.workload))
-            .filter(|used| pulls(used))
+            .filter(|used| self.pulled_tag(used).is_some())
             .map(|used| used.workload.clone())
+            .collect()
+    }
+
+    /// The tag that a container pulls whenever its pod starts.
+    fn pulled_tag(&self, used: &ContainerId) -> Option<ImageRef> {
+        let container = self.container(used)?;
+        let image = container.image.as_ref().ok()?;
+        let tag = image.effective_tag()?;
+        (container.pull_policy == PullPolicy::Always && image.digest().is_none())
+            .then(|| image.with_tag(tag))
+    }
+
+    /// What pods of a workload would pull with what is moved, and of which a registry does not say what is published: each image with its
+    /// container and the registry's reason.
+    pub(super) fn pulled_unseen(&self, id: &WorkloadId) -> Vec<(&ImageReport, &str, &str)> {
+        let unknown = self.report.images.iter();
+        let unknown = unknown.filter(|image| image.state == ImageState::Unknown);
+        let used = unknown.flat_map(|image| {
+            let references = image.references.iter();
+            references.map(move |reference| (image, &reference.workload))
+        });
+        used.filter(|(_, used)| used.workload == *id)
+            .filter_map(|(image, used)| {
+                let tag = self.pulled_tag(used)?;
+                let gap = self.snapshot.published.get(&tag)?.gap()?;
+                Some((image, used.container.as_str(), gap.message.as_str()))
+            })
+            .collect()
+    }
+
+    /// What starts anew with the containers that change, and pulls its tag, which may move meanwhile; each with what it runs now.
+    pub(super) fn beside(&self, rollout: &Rollout) -> Vec<Beside> {
+        let images = self.report.images.iter();
+        let used = images.flat_map(|image| {
+            let references = image.references.iter();
+            references.map(move |reference| (image, &reference.workload))
+        });
+        used.filter(|(_, used)| used.workload == rollout.workload)
+            .filter(|(_, used)| {
+                let mut changed = rollout.containers.iter();
+                !changed.any(|one| one.container == used.container && one.variable.is_none())
+            })
+            .filter(|(_, used)| self.pulled_tag(used).is_some())
+            .filter_map(|(image, used)| {
+                Some(Beside {
+                    workload: used.workload.clone(),
+                    container: used.container.clone(),
+                    image: image.name.clone(),
+                    former: self.content(image, &used.workload)?,
+                })
+            })
             .collect()
     }
 

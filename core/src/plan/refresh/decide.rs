@@ -1,7 +1,10 @@
 //! What is done about each image, and why.
 
+use std::collections::BTreeMap;
+
 use super::{Facts, WishedAction};
 use crate::image::Digest;
+use crate::manifest::Platform;
 use crate::plan::{Decision, ImagePlan};
 use crate::profile::{Kinship, OptOut, ProfileImage};
 use crate::report::{
@@ -112,7 +115,7 @@ impl<'facts> Facts<'facts> {
         let is_first = has_record && image.digest.recorded.is_none();
         let only_records = self.wish.action == Some(WishedAction::Record);
         if (is_first && !self.wish.force) || only_records {
-            let former = former_of(image);
+            let former = self.runs_before(image);
             let reason = match (&former, is_first) {
                 (None, _) => {
                     return (
@@ -237,22 +240,70 @@ impl Facts<'_> {
         let mut known = self.profile.images.iter();
         known.any(|known| known.name == image.name && known.record.is_some())
     }
-}
 
-/// The content that is to be replaced, of which most pods run: what is recorded at first sight, and what is gone back to.
-fn former_of(image: &ImageReport) -> Option<Digest> {
-    if image.source == TagSource::Env {
-        return image.digest.carried.clone();
+    /// The content that is to be replaced, of which most pods run: what is recorded at first sight.
+    fn runs_before(&self, image: &ImageReport) -> Option<Digest> {
+        if image.source == TagSource::Env {
+            return image.digest.carried.clone();
+        }
+        let behind: Vec<&RunningDigest> = image
+            .digest
+            .running
+            .iter()
+            .filter(|one| is_behind(one))
+            .collect();
+        self.most_of(image, &behind).map(|(digest, _)| digest)
     }
-    former(image.digest.running.iter())
+
+    /// What a workload is brought back to: the content that most of its pods run and that is not what is published. None that could not be pulled by
+    /// its digest, nor the manifest of one platform where pods are on nodes of several: it would come to all of them.
+    pub(super) fn former(&self, image: &ImageReport, id: &WorkloadId) -> Option<Digest> {
+        self.content_in(image, id, is_behind)
+    }
+
+    /// What pods of a workload run of an image, whatever is published, as something to be brought back to.
+    pub(super) fn content(&self, image: &ImageReport, id: &WorkloadId) -> Option<Digest> {
+        self.content_in(image, id, |_| true)
+    }
+
+    fn content_in(
+        &self,
+        image: &ImageReport,
+        id: &WorkloadId,
+        is_meant: impl Fn(&RunningDigest) -> bool,
+    ) -> Option<Digest> {
+        let all = image.digest.running.iter();
+        let here: Vec<&RunningDigest> = all.filter(|running| running.workload == *id).collect();
+        let meant: Vec<&RunningDigest> = here.iter().copied().filter(|one| is_meant(one)).collect();
+        let (digest, is_whole) = self.most_of(image, &meant)?;
+        let is_on = |platform: &Option<Platform>| {
+            here.iter()
+                .any(|running| running.platform == *platform && running.digest == digest)
+        };
+        let is_on_all = here.iter().all(|running| is_on(&running.platform));
+        (is_whole || is_on_all).then_some(digest)
+    }
+
+    /// The content that most of these pods run, by the digest of its index where that is known; and whether it is. None that could not be pulled by
+    /// its digest.
+    fn most_of(&self, image: &ImageReport, running: &[&RunningDigest]) -> Option<(Digest, bool)> {
+        let mut pods: BTreeMap<(Digest, bool), u32> = BTreeMap::new();
+        for running in running
+            .iter()
+            .filter(|running| running.kind != DigestKind::Config)
+        {
+            let content = match self.index_of(image, &running.digest) {
+                Some(index) => (index, true),
+                None => (running.digest.clone(), running.kind == DigestKind::Index),
+            };
+            *pods.entry(content).or_default() += running.pods;
+        }
+        let most = pods.into_iter().max_by_key(|(_, pods)| *pods);
+        most.map(|(content, _)| content)
+    }
 }
 
-/// The content that most pods run and that is not what is published; none that could not be pulled by its digest.
-pub(super) fn former<'report>(
-    running: impl Iterator<Item = &'report RunningDigest>,
-) -> Option<Digest> {
-    running
-        .filter(|running| running.current == Some(false) && running.kind != DigestKind::Config)
-        .max_by_key(|running| running.pods)
-        .map(|running| running.digest.clone())
+/// True of pods that provably run other content than is published.
+fn is_behind(running: &RunningDigest) -> bool {
+    running.current == Some(false)
 }

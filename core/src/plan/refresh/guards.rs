@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Facts;
 use super::decide::Judged;
-use crate::assess;
-use crate::change::{ANNOTATION, Change, ChangeState, ContainerChange, ROLLBACK};
+use crate::change::ContainerChange;
 use crate::finding::Code;
 use crate::plan::guards::{jobs, managed, not_settled, pending, refusal, standing, tick};
 use crate::plan::{Decision, Guard, Refusal, Rollout};
 use crate::report::ImageFlag;
 use crate::snapshot::Evidence;
-use crate::time::moment;
 use crate::workload::{Pod, Rollout as RolloutState, WorkloadId};
 
 pub(super) fn refusals(
@@ -32,7 +30,7 @@ pub(super) fn refusals(
         // What was begun is finished also where the count is full: that is how it comes to an end.
         let begins = rollouts.values().any(|rollout| rollout.finishes.is_none());
         if begins && !facts.wish.rollback {
-            refusals.extend(undone(facts, rollouts).or_else(|| flapping(facts)));
+            refusals.extend(facts.undone(rollouts).or_else(|| facts.flapping()));
         }
     }
     for (id, rollout) in rollouts {
@@ -64,72 +62,6 @@ fn unlabelled(facts: &Facts<'_>) -> Option<Refusal> {
     })
 }
 
-/// Rollouts failed so often that the chart's own job gave up too.
-fn flapping(facts: &Facts<'_>) -> Option<Refusal> {
-    let flap = &facts.profile.automation.image_refresh.flap;
-    let main = facts
-        .main
-        .filter(|_| facts.is_ours && !facts.wish.clear_flap)?;
-    let failed = facts.count(&flap.attempts);
-    let marked = main
-        .records
-        .get(&flap.detected)
-        .is_some_and(|text| !text.is_empty() && text != "false");
-    let limit = assess::limit(facts.release, &flap.limit_value, flap.limit);
-    (marked || failed >= limit).then(|| {
-        refusal(
-            Guard::Flapping,
-            main.workload.id.to_string(),
-            format!("{failed} rollouts failed in a row: what is published may be broken"),
-            vec![
-                facts.advisor.describe(&main.workload.id),
-                "--clear-flap tries again once the cause is gone".to_owned(),
-            ],
-        )
-    })
-}
-
-/// The very content that is published failed before, and was undone. Charts without a count of failures have no other guard.
-fn undone(facts: &Facts<'_>, rollouts: &BTreeMap<WorkloadId, Rollout>) -> Option<Refusal> {
-    if facts.wish.clear_flap {
-        return None;
-    }
-    rollouts.iter().find_map(|(id, rollout)| {
-        let last = Change::parse(facts.live(id)?.records.get(ANNOTATION)?)?;
-        let went_back = last.command == ROLLBACK;
-        let left = |then: &ContainerChange| match (went_back, last.state) {
-            (true, ChangeState::Done) => then.former.clone(),
-            (false, ChangeState::Undone) => Some(then.wanted.clone()),
-            (true | false, _) => None,
-        };
-        let (then, content) = last.containers.iter().find_map(|then| {
-            let left = left(then)?;
-            let comes_again = rollout
-                .containers
-                .iter()
-                .any(|now| now.container == then.container && now.wanted == left);
-            comes_again.then_some((then, left))
-        })?;
-        let what = if went_back {
-            format!("was gone back from at {}", moment(last.at))
-        } else {
-            format!("failed at {} and was undone", moment(last.at))
-        };
-        Some({
-            refusal(
-                Guard::Flapping,
-                id.to_string(),
-                format!(
-                    "{} {} {what}, and nothing else was published since",
-                    then.image,
-                    content.short(),
-                ),
-                vec!["--clear-flap tries again once the cause is gone".to_owned()],
-            )
-        })
-    })
-}
-
 fn workload(facts: &Facts<'_>, id: &WorkloadId, rollout: &Rollout) -> Vec<Refusal> {
     // Pods that do not come to rest are the very reason to go back.
     let goes_on = rollout.finishes.is_some() || facts.wish.rollback;
@@ -145,6 +77,22 @@ fn workload(facts: &Facts<'_>, id: &WorkloadId, rollout: &Rollout) -> Vec<Refusa
         .any(|refusal| refusal.guard == Guard::Unreadable)
     {
         return refusals;
+    }
+    if !goes_on {
+        for (image, container, reason) in facts.pulled_unseen(id) {
+            refusals.push(refusal(
+                Guard::Unreadable,
+                format!("{id}[{container}]"),
+                format!(
+                    "its pods would pull {} too, and what is published of that is not known: {reason}",
+                    image.name
+                ),
+                vec![
+                    "try again once the registry answers".to_owned(),
+                    "--workload names the others, to refresh them alone".to_owned(),
+                ],
+            ));
+        }
     }
     for change in &rollout.containers {
         if rollout.finishes.is_none() && facts.is_in_vain(id, change) {

@@ -7,15 +7,19 @@ use super::decide::Judged;
 use super::waves::waves;
 use super::{Facts, WishedAction};
 use crate::assess;
-use crate::change::{self, ContainerChange};
+use crate::change::{self, ANNOTATION, Change, ChangeState, ContainerChange, REFRESH};
 use crate::plan::guards::cron_job;
 use crate::plan::{
     Act, AttemptCounter, Decision, ObjectRef, OnFailure, Record, Rollout, Step, StepState,
     Suspension,
 };
+use crate::report::ImageState;
 use crate::time::counted;
 use crate::time::moment;
 use crate::workload::{LiveWorkload, WorkloadId, WorkloadKind};
+
+/// The step that has failures counted anew.
+const CLEAR_FLAP: &str = "clear-flap";
 
 impl Facts<'_> {
     /// What is done, in order.
@@ -26,21 +30,33 @@ impl Facts<'_> {
         warnings: &mut Vec<String>,
     ) -> Vec<Step> {
         let mut steps = Vec::new();
-        steps.extend(self.clear_flap());
-        if self.wish.rollback && rollouts.values().any(|rollout| rollout.finishes.is_none()) {
+        let begins = rollouts.values().any(|rollout| rollout.finishes.is_none());
+        let is_over = begins && !self.wish.rollback && self.is_over();
+        if self.wish.clear_flap || is_over {
+            steps.extend(self.clear_flap());
+        }
+        if self.wish.rollback && begins && self.is_followed_by_job(rollouts.values()) {
             steps.extend(self.stop_refresh());
         }
         let only_recorded: Vec<&Judged<'_>> = judged
             .iter()
             .filter(|image| image.plan.decision == Decision::Record)
             .collect();
-        steps.extend(self.record(&only_recorded, false));
+        // What a run was killed before, and another one finished: its failures are over too.
+        let is_ended = only_recorded.iter().any(|image| self.came_to(image));
+        steps.extend(self.record(&only_recorded, is_ended));
         if self.wish.action != Some(WishedAction::Record) {
             let is_first = |image: &&&Judged<'_>| image.plan.recorded.is_none() && image.is_behind;
             let first = only_recorded.iter().filter(is_first).count();
             if first > 0 {
+                let who = match self.idle_job() {
+                    None => "the chart's own job acts on it at its next run".to_owned(),
+                    Some(why) => {
+                        format!("the next refresh acts on it, as the chart's own job {why}")
+                    }
+                };
                 warnings.push(format!(
-                    "{} seen for the first time: what runs is recorded and no pod is touched; the chart's own job acts on it at its next run, and --force does at once",
+                    "{} seen for the first time: what runs is recorded and no pod is touched; {who}, and --force does at once",
                     counted(first as u64, "image")
                 ));
             }
@@ -108,9 +124,25 @@ impl Facts<'_> {
         ))
     }
 
-    /// Takes the marks of failed rollouts away, as `--clear-flap` says.
+    /// True if pods run what our last refresh of a workload brought, and that is what is recorded.
+    fn came_to(&self, judged: &Judged<'_>) -> bool {
+        let references = &self.image_report(judged).references;
+        let changes = references.iter().filter_map(|reference| {
+            let live = self.live(&reference.workload.workload)?;
+            Change::parse(live.records.get(ANNOTATION)?)
+        });
+        let mut done = changes
+            .filter(|change| change.command == REFRESH && change.state == ChangeState::Done)
+            .flat_map(|change| change.containers);
+        judged.plan.state == ImageState::Current
+            && done.any(|then| {
+                then.image == judged.plan.name && Some(&then.wanted) == judged.to_record.as_ref()
+            })
+    }
+
+    /// Takes the marks of failed rollouts away, as `--clear-flap` says, or because something else is published than what failed.
     fn clear_flap(&self) -> Option<Step> {
-        let main = self.main.filter(|_| self.wish.clear_flap)?;
+        let main = self.main?;
         let flap = &self.profile.automation.image_refresh.flap;
         let clears: Vec<String> = [&flap.attempts, &flap.detected]
             .into_iter()
@@ -119,8 +151,39 @@ impl Facts<'_> {
             .collect();
         (!clears.is_empty()).then(|| {
             let summary = format!("take away {}", clears.join(", "));
-            let id = "clear-flap".to_owned();
+            let id = CLEAR_FLAP.to_owned();
             write(main, id, summary, BTreeMap::new(), clears)
+        })
+    }
+
+    /// Why the chart's own job would do nothing at its next run, as far as the plan knows; `None` where it acts.
+    fn idle_job(&self) -> Option<String> {
+        let refresh = &self.profile.automation.image_refresh;
+        let cron = cron_job(self, &refresh.job.cron_job).and_then(|live| live.cron.as_ref());
+        match cron {
+            None => Some("is not there".to_owned()),
+            Some(cron) if cron.suspended => Some("is suspended".to_owned()),
+            Some(_) if self.is_marked() => Some("has given up".to_owned()),
+            Some(_) => assess::refresh_mirror(self.release, refresh)
+                .map(|mirror| format!("does nothing with images of the mirror {mirror}")),
+        }
+    }
+
+    /// True if some of what rolls out is what the chart's own job brings forward. It has one count for all, so that what it does not follow is not to
+    /// stop it.
+    fn is_followed_by_job<'plan>(
+        &self,
+        mut rollouts: impl Iterator<Item = &'plan Rollout>,
+    ) -> bool {
+        rollouts.any(|rollout| self.follows_some_of(&rollout.containers))
+    }
+
+    /// The same of the changes of one workload.
+    pub(super) fn follows_some_of(&self, changes: &[ContainerChange]) -> bool {
+        changes.iter().any(|change| {
+            let mut known = self.profile.images.iter();
+            let known = known.find(|known| known.name == change.image);
+            self.record_key(known).is_some()
         })
     }
 
@@ -167,10 +230,22 @@ impl Facts<'_> {
     /// What a rollout that fails leaves behind, so that the chart's next run does not do the same again (DESIGN §7 "Undo").
     pub(super) fn on_failure(&self, steps: &[Step]) -> OnFailure {
         let refresh = &self.profile.automation.image_refresh;
-        let rolls_out = steps.iter().any(|step| step.act.rollout().is_some());
-        let Some(main) = self.main.filter(|_| self.is_ours && rolls_out) else {
+        let mut rollouts = steps
+            .iter()
+            .filter_map(|step| step.act.rollout())
+            .peekable();
+        let rolls_out = rollouts.peek().is_some();
+        let beside = steps
+            .iter()
+            .filter_map(|step| step.act.rollout())
+            .filter(|rollout| rollout.finishes.is_none() && !self.wish.keep_failed)
+            .flat_map(|rollout| self.beside(rollout))
+            .collect();
+        let followed = self.is_followed_by_job(rollouts);
+        let Some(main) = self.main.filter(|_| self.is_ours && followed) else {
             return OnFailure {
                 undo: rolls_out && !self.wish.keep_failed,
+                beside,
                 ..OnFailure::default()
             };
         };
@@ -183,7 +258,7 @@ impl Facts<'_> {
                 workload: main.workload.id.clone(),
                 attempts: refresh.flap.attempts.clone(),
                 mark: refresh.flap.detected.clone(),
-                failed: if self.wish.clear_flap {
+                failed: if steps.iter().any(|step| step.id == CLEAR_FLAP) {
                     0
                 } else {
                     self.count(&refresh.flap.attempts)
@@ -194,6 +269,7 @@ impl Facts<'_> {
                 .filter(|_| !counts || self.release.is_by_labels())
                 .filter(|_| !self.wish.keep_failed)
                 .map(|job| job.workload.id.clone()),
+            beside,
         }
     }
 }

@@ -381,6 +381,38 @@ fn what_is_young_waits_and_is_noted_once() {
 }
 
 #[test]
+fn what_is_young_waits_also_where_no_workload_is_the_main_one() {
+    let mut snapshot = drifted(healthy("1.9.28"), 1, 2, None);
+    let Evidence::Known(release) = &mut snapshot.releases[0].record else {
+        panic!("the release is known")
+    };
+    "web".clone_into(&mut release.workloads[0].id.name);
+    let id = release.workloads[0].id.clone();
+    snapshot.pods[0].workload = id.clone();
+    main_workload(&mut snapshot).workload.id = id.clone();
+    assert_eq!(
+        words(&plan(&snapshot, &RefreshWish::default())),
+        ["restart"]
+    );
+    let patient = RefreshWish {
+        min_age: Some(jiff::SignedDuration::from_hours(1)),
+        ..RefreshWish::default()
+    };
+    let first = plan(&snapshot, &patient);
+    assert_eq!(words(&first), ["record"]);
+    let crate::plan::Act::Record(note) = first.steps[0].act.clone() else {
+        panic!("{first:?}")
+    };
+    assert_eq!(note.workload, id);
+    main_workload(&mut snapshot)
+        .records
+        .extend(note.annotations);
+    assert!(plan(&snapshot, &patient).steps.is_empty());
+    snapshot.observed_at += jiff::SignedDuration::from_hours(1);
+    assert_eq!(words(&plan(&snapshot, &patient)), ["restart"]);
+}
+
+#[test]
 fn no_more_rollouts_than_there_may_be_in_a_time() {
     let mut snapshot = drifted(healthy("1.9.28"), 1, 2, Some(1));
     let paced = RefreshWish {
@@ -412,4 +444,8 @@ fn no_more_rollouts_than_there_may_be_in_a_time() {
     assert_eq!(guards(&plan(&snapshot, &paced)), [Guard::Unreadable]);
 }
 
+mod back;
+mod beside;
+mod flap;
+mod former;
 mod labels;

@@ -104,6 +104,7 @@ fn what_a_value_may_pin_since_is_not_gone_back_from() {
             ..open_change()
         };
         for container in &mut last.containers {
+            container.to.clone_from(&exact);
             container.former = Some(digest(1));
             container.wanted = digest(2);
         }
