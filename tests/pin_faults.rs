@@ -162,9 +162,24 @@ fn an_upgrade_that_fails_is_rolled_back_and_told_without_secrets() {
         &tenant,
         &Install::client("pin-fails", "1.9.28").set(format!("clientPassword={SECRET}")),
     );
+    let main = "pin-fails-jobs-manager";
+    let kubectl = |arguments: &[&str]| tenant.kubectl(arguments).unwrap().success().unwrap();
+    kubectl(&["label", "deployment", main, "keel.sh/policy=force"]);
     allow_no_pods(&tenant);
     let output = hold(&tenant, "pin", "jobs-manager", &["--timeout", "8s"]);
     assert_eq!(output.code, Some(1), "{output}");
+    let keel = || {
+        object(&tenant, "deployment", main)["metadata"]["annotations"]
+            .get("keel.sh/policy")
+            .cloned()
+    };
+    assert_eq!(keel(), None, "Keel looks after what is not held");
+    // What an earlier version left so is given back, although nothing is pinned.
+    let left = ["keel.sh/policy=never", "tracebloc.io/keel-policy=poll"];
+    kubectl(&[&["annotate", "deployment", main][..], &left].concat());
+    let let_go = plan(&hold(&tenant, "unpin", "jobs-manager", &[]), 0);
+    assert_eq!(steps(&let_go), [("annotate", main, "done")], "{let_go:#}");
+    assert_eq!(keel(), Some(json!("poll")));
     assert!(output.stderr.contains("helm"), "{output}");
     assert!(!format!("{output}").contains(SECRET));
     assert!(

@@ -65,7 +65,7 @@ fn ended(child: Child) -> (Option<i32>, String) {
 }
 
 /// Waits until a deployment's change is in that state.
-fn wait_for_change(tenant: &Tenant<'_>, deployment: &str, state: &str) {
+pub(crate) fn wait_for_change(tenant: &Tenant<'_>, deployment: &str, state: &str) {
     let began = Instant::now();
     loop {
         let change = annotation(tenant, deployment, "change").unwrap_or_default();

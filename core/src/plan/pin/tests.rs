@@ -331,8 +331,12 @@ fn keel_is_told_and_gets_back_what_it_had() {
     let notes = &mut main.marks.notes;
     notes.insert(KEEL_POLICY.to_owned(), "force".to_owned());
     let plan = hold(&snapshot).plan;
-    assert_eq!(words(&plan), ["annotate", "set-value"]);
-    let Act::Annotate(told) = &plan.steps[0].act else {
+    assert_eq!(
+        words(&plan),
+        ["set-value", "annotate"],
+        "an upgrade that fails leaves Keel as it was"
+    );
+    let Act::Annotate(told) = &plan.steps[1].act else {
         panic!("{plan:?}")
     };
     assert_eq!(told.annotations[KEEL_POLICY], "never");
@@ -350,6 +354,28 @@ fn keel_is_told_and_gets_back_what_it_had() {
 }
 
 #[test]
+fn what_a_run_left_with_keel_is_completed_by_the_next() {
+    let set = json!({"images": {"jobsManager": {"digest": digest(1)}, "requestsProxy": {"digest": digest(1)}}});
+    let mut held = running("1.9.28", &defaults(), &set, &[1]);
+    let notes = &mut main_workload(&mut held).marks.notes;
+    notes.insert(KEEL_POLICY.to_owned(), "force".to_owned());
+    let plan = hold(&held).plan;
+    assert_eq!(plan.images[0].decision, Decision::Pinned);
+    assert_eq!(words(&plan), ["annotate"], "killed before it told Keel");
+    let mut failed = unpinned(&[1]);
+    let main = main_workload(&mut failed);
+    let former = "tracebloc.io/keel-policy".to_owned();
+    main.records.insert(former.clone(), "force".to_owned());
+    let plan = let_go(&failed);
+    assert_eq!(plan.images[0].decision, Decision::NotPinned);
+    let Act::Annotate(told) = &plan.steps[0].act else {
+        panic!("{plan:?}")
+    };
+    assert_eq!(told.annotations[KEEL_POLICY], "force");
+    assert_eq!(told.clears, [former]);
+}
+
+#[test]
 fn without_a_value_the_workload_is_changed_only_where_nothing_moves_it() {
     let bare = json!({});
     let refused = hold(&running("1.9.28", &bare, &bare, &[1])).plan;
@@ -358,8 +384,12 @@ fn without_a_value_the_workload_is_changed_only_where_nothing_moves_it() {
     suspended.live[2].cron.as_mut().unwrap().suspended = true;
     let plan = hold(&suspended).plan;
     assert_eq!(guards(&plan), []);
-    assert_eq!(words(&plan), ["set-image", "annotate"]);
-    let Act::Annotate(mark) = &plan.steps[1].act else {
+    assert_eq!(
+        words(&plan),
+        ["annotate", "set-image"],
+        "killed in the wait, it is held all the same"
+    );
+    let Act::Annotate(mark) = &plan.steps[0].act else {
         panic!("{plan:?}")
     };
     // Once it is done, it is left by a second pin and by a refresh, and let go of.
