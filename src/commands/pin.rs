@@ -149,6 +149,7 @@ async fn run(
             let Pinning {
                 plan,
                 values: found,
+                ..
             } = plan::pin(snapshot, &profile, &wish)?;
             values = Some(found);
             // What is only printed waits for nothing.
