@@ -1,5 +1,6 @@
 //! One file a command: gather → assess → render.
 
+mod account;
 mod cache;
 mod explain;
 mod history;

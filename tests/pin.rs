@@ -354,7 +354,12 @@ fn what_was_gone_back_to_is_told_also_where_it_cannot_be_held() {
     ]);
     let output = Output::of(&mut command).unwrap();
     let back = plan(&output, 3);
-    assert!(steps(&back).iter().all(|step| step.2 == "done"), "{output}");
+    let (hold, done) = steps(&back)
+        .split_last()
+        .map(|(last, done)| (*last, done.to_vec()))
+        .unwrap();
+    assert!(done.iter().all(|step| step.2 == "done"), "{output}");
+    assert_eq!(hold, ("set-value", "pin-nohold", "skipped"));
     assert_eq!(running(&tenant, "api"), good);
 }
 

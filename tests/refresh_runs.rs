@@ -37,7 +37,7 @@ pub(crate) fn start_job(tenant: &Tenant<'_>, cron_job: &str, run_time: &str) {
 }
 
 /// A run in the background.
-fn spawn(tenant: &Tenant<'_>, arguments: &[&str]) -> Child {
+pub(crate) fn spawn(tenant: &Tenant<'_>, arguments: &[&str]) -> Child {
     let mut whole = vec![
         "refresh",
         "--yes",

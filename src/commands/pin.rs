@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tracebloc_core::assess::Question;
-use tracebloc_core::plan::{self, Act, Aim, Decision, Pinning, Plan, Setting, Step};
+use tracebloc_core::plan::{self, Act, Aim, Decision, Pinning, Plan, Setting};
 use tracebloc_core::profile::Profile;
 use tracebloc_core::snapshot::Snapshot;
 
+use super::account::Account;
 use super::reading;
-use super::refresh::{Patience, carry_out, end, make, show, tell};
+use super::refresh::{Limits, end, make};
 use crate::apply::{HelmMeans, Means, Pace};
-use crate::approve;
 use crate::cli::{HoldArgs, PinArgs, RefreshArgs, ReleaseSelector, UnpinArgs};
 use crate::context::Context;
 use crate::error::{Error, Exit};
@@ -32,7 +31,9 @@ pub(crate) async fn pin(
         prints_values: args.print_values,
         ..Manner::default()
     };
-    Box::pin(run(context, ui, interrupt, args.hold, manner)).await
+    let mut account = Account::new(ui, "pin", args.hold.output);
+    let outcome = Box::pin(run(context, interrupt, args.hold, manner, &mut account)).await;
+    account.close(outcome)
 }
 
 pub(crate) async fn unpin(
@@ -45,22 +46,19 @@ pub(crate) async fn unpin(
         aim: Aim::LetGo,
         ..Manner::default()
     };
-    Box::pin(run(context, ui, interrupt, args.hold, manner)).await
+    let mut account = Account::new(ui, "unpin", args.hold.output);
+    let outcome = Box::pin(run(context, interrupt, args.hold, manner, &mut account)).await;
+    account.close(outcome)
 }
 
 /// `refresh --rollback --pin`: what was gone back to is held. What was done for that is told with it.
 pub(super) async fn hold(
     context: Context,
-    ui: &Ui,
     interrupt: &Interrupt,
     args: HoldArgs,
-    done: Vec<Step>,
+    account: &mut Account<'_>,
 ) -> Result<Exit, Error> {
-    let manner = Manner {
-        done,
-        ..Manner::default()
-    };
-    Box::pin(run(context, ui, interrupt, args, manner)).await
+    Box::pin(run(context, interrupt, args, Manner::default(), account)).await
 }
 
 /// `refresh --tag`: images are moved to another tag.
@@ -77,7 +75,9 @@ pub(super) async fn to_tag(
         soak: args.soak.0,
         ..Manner::default()
     };
-    Box::pin(run(context, ui, interrupt, chosen, manner)).await
+    let mut account = Account::new(ui, "refresh", chosen.output);
+    let outcome = Box::pin(run(context, interrupt, chosen, manner, &mut account)).await;
+    account.close(outcome)
 }
 
 /// How one of these commands differs from another.
@@ -88,12 +88,13 @@ struct Manner {
     prints_values: bool,
     min_ready: Duration,
     soak: Duration,
-    /// What was done before in the same call.
-    done: Vec<Step>,
 }
 
 /// The same of the images that a plan moved.
-pub(super) fn of_plan(args: HoldArgs, plan: &Plan) -> HoldArgs {
+pub(super) fn of_plan(args: HoldArgs, plan: Option<&Plan>) -> HoldArgs {
+    let Some(plan) = plan else {
+        return args;
+    };
     let moved = plan
         .images
         .iter()
@@ -110,10 +111,10 @@ pub(super) fn of_plan(args: HoldArgs, plan: &Plan) -> HoldArgs {
 
 async fn run(
     mut context: Context,
-    ui: &Ui,
     interrupt: &Interrupt,
     args: HoldArgs,
     manner: Manner,
+    account: &mut Account<'_>,
 ) -> Result<Exit, Error> {
     let profile = Profile::client()?;
     let helm = Helm::find(&context).await;
@@ -122,7 +123,6 @@ async fn run(
         prints_values,
         min_ready,
         soak,
-        done,
     } = manner;
     let question = question(&aim, &args);
     let wish = args.wish(aim, helm.as_ref().ok().map(|helm| helm.major));
@@ -133,25 +133,28 @@ async fn run(
         repository: args.repo,
         ..reading::of_images(scope, question, args.registry)?
     };
-    let mut patience = Patience {
+    let mut limits = Limits {
         settled: args.wait_settled.map(|limit| limit.0),
         jobs: args.wait_for_jobs.map(|limit| limit.0),
-        began: Instant::now(),
     };
     let mut values = None;
+    let mut ways_out = (None, Vec::new());
     let planned = make(
         &mut context,
-        ui,
+        account,
+        interrupt,
         &profile,
         &request,
-        &mut patience,
+        &mut limits,
         |snapshot| {
             let Pinning {
                 plan,
                 values: found,
-                ..
+                printed,
+                by_hand,
             } = plan::pin(snapshot, &profile, &wish)?;
             values = Some(found);
+            ways_out = (printed, by_hand);
             // What is only printed waits for nothing.
             Ok(if prints_values {
                 Plan {
@@ -167,28 +170,27 @@ async fn run(
         return Ok(Exit::Done);
     };
     if prints_values {
-        return print_values(ui, &plan, &values.unwrap_or_default());
+        return print_values(account.ui, &plan, &values.unwrap_or_default());
     }
-    let says = |plan: &Plan| show(ui, plan, &done, args.output);
+    account.plan(&plan);
+    account.show()?;
     if args.approval.dry_run || !plan.refusals.is_empty() || plan.steps.is_empty() {
-        says(&plan)?;
         return Ok(end(&plan));
     }
-    let helm = means(&context, &profile, &request, &snapshot, &plan, helm).await?;
-    if args.output.is_screen() {
-        says(&plan)?;
-    }
-    let Some(approved) = approve::ask(&context, &args.approval, plan)? else {
-        ui.note("nothing was changed");
+    let helm = means(&context, &profile, &request, &snapshot, &plan, helm)
+        .await
+        .map_err(|error| lacking(error, ways_out))?;
+    let approval = &args.approval;
+    let Some(approved) = account.ask(&context, approval, interrupt, plan).await? else {
         return Ok(Exit::Done);
     };
     let means = Means {
         context: &context,
-        ui,
+        ui: account.ui,
         profile: &profile,
         request: &request,
         pace: Pace {
-            timeout: args.approval.timeout.0,
+            timeout: approval.timeout.0,
             min_ready,
             soak,
             jobs: args.wait_for_jobs.map(|limit| limit.0).unwrap_or_default(),
@@ -196,8 +198,7 @@ async fn run(
         interrupt,
         helm: helm.as_ref(),
     };
-    let carried_out = carry_out(approved, &means, args.output, says).await?;
-    tell(ui, &carried_out, args.output, says)?;
+    account.carry_out(approved, &means).await?;
     Ok(Exit::Done)
 }
 
@@ -258,4 +259,16 @@ async fn means(
             .map(|release| release.values.clone())
             .unwrap_or_default(),
     }))
+}
+
+/// What is lacking, with the other ways to the same. A package that is not to be had, or is not the right one, no other Helm should take either.
+fn lacking(error: Error, (printed, by_hand): (Option<String>, Vec<String>)) -> Error {
+    let mut way_out: Vec<String> = printed.into_iter().collect();
+    if matches!(error, Error::Helm(_)) {
+        way_out.extend(by_hand);
+    }
+    Error::Lacking {
+        source: Box::new(error),
+        way_out,
+    }
 }
