@@ -6,20 +6,27 @@ use std::time::Duration;
 use tracebloc_core::assess::Question;
 use tracebloc_core::plan::{self, Act, Aim, Decision, Pinning, Plan, Setting};
 use tracebloc_core::profile::Profile;
+use tracebloc_core::rights;
 use tracebloc_core::snapshot::Snapshot;
 
 use super::account::Account;
-use super::reading;
+use super::reading::{self, Subject};
 use super::refresh::{Limits, end, make};
 use crate::apply::{HelmMeans, Means, Pace};
 use crate::cli::{HoldArgs, PinArgs, RefreshArgs, ReleaseSelector, UnpinArgs};
-use crate::context::Context;
+use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::gather::{self, Request, Scope};
 use crate::helm::{Helm, HelmError};
 use crate::interrupt::Interrupt;
 use crate::render;
 use crate::ui::Ui;
+
+/// What no role of ours can say.
+const HELM_RIGHTS: &[&str] = &[
+    "Where the image has a value in the chart, Helm sets it by an upgrade, as the same account. That takes more than stands here, and only the chart tells what:",
+    "to get, list, create, update and delete Helm's records (secrets), and to get, list, watch, create, patch and delete whatever the chart contains.",
+];
 
 pub(crate) async fn pin(
     context: Context,
@@ -219,6 +226,37 @@ fn question(aim: &Aim, args: &HoldArgs) -> Question {
         tags,
         ..Question::default()
     }
+}
+
+/// `--print-rbac`: the rights that the same call needs. What Helm needs for its upgrade only the chart tells.
+pub(crate) fn print_rights(
+    asker: &Asker,
+    ui: &Ui,
+    name: &'static str,
+    aim: &Aim,
+    args: &HoldArgs,
+) -> Result<Exit, Error> {
+    let named = args.release.as_ref();
+    let namespace = named.and_then(|release| release.namespace.as_ref());
+    let release = named.map(|release| &release.name);
+    let subject = Subject {
+        name,
+        namespace: Some(namespace.unwrap_or(&asker.namespace)),
+        release,
+        pull_secrets: args.registry.use_pull_secrets,
+        notes: if args.approval.dry_run {
+            &[]
+        } else {
+            HELM_RIGHTS
+        },
+    };
+    reading::print_rights(asker, ui, &question(aim, args), &subject, |profile| {
+        if args.approval.dry_run {
+            return Vec::new();
+        }
+        let images = args.image.iter().cloned().collect();
+        rights::of_pin(&images, profile, release)
+    })
 }
 
 /// Prints what to set where values are kept elsewhere.

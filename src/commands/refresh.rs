@@ -185,6 +185,9 @@ fn beside(profile: &Profile, named: &BTreeSet<String>) -> BTreeSet<String> {
 
 /// `--print-rbac`: the rights that the same call needs, those to change something only where it may.
 pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &RefreshArgs) -> Result<Exit, Error> {
+    if let Some((aim, hold)) = args.aim() {
+        return pin::print_rights(asker, ui, "kubectl-tracebloc-refresh", &aim, &hold);
+    }
     let named = args.release.as_ref();
     let namespace = named.and_then(|release| release.namespace.as_ref());
     let subject = Subject {
@@ -192,6 +195,7 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &RefreshArgs) -> Result
         namespace: Some(namespace.unwrap_or(&asker.namespace)),
         release: args.release.as_ref().map(|release| &release.name),
         pull_secrets: args.registry.use_pull_secrets,
+        notes: &[],
     };
     let (profile, wish) = (Profile::client()?, args.wish());
     reading::print_rights(asker, ui, &question(&profile, &wish), &subject, |profile| {
