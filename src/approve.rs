@@ -2,11 +2,13 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
+use tokio::task;
 use tracebloc_core::plan::Plan;
 
 use crate::cli::{ApprovalArgs, Invocation};
 use crate::context::Context;
 use crate::error::Error;
+use crate::interrupt::Interrupt;
 
 /// A plan that was agreed to; there is no other way to get one than [`ask`].
 #[derive(Debug)]
@@ -19,13 +21,25 @@ impl Approved {
     }
 }
 
-/// Asks whoever sits at the terminal, or takes `--yes` for it; `None` where the answer is no. Without a terminal nobody can see which cluster is
-/// meant, so that it must be said (DESIGN §1.3).
-pub(crate) fn ask(
+/// What came of asking.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The plan was agreed to.
+    Yes(Box<Approved>),
+    /// It was not.
+    No,
+    /// A signal came in place of an answer.
+    Interrupted,
+}
+
+/// Asks whoever sits at the terminal, or takes `--yes` for it. Without a terminal nobody can see which cluster is meant, so that it must be said
+/// (DESIGN §1.3).
+pub(crate) async fn ask(
     context: &Context,
     args: &ApprovalArgs,
+    interrupt: &Interrupt,
     plan: Plan,
-) -> Result<Option<Approved>, Error> {
+) -> Result<Answer, Error> {
     let sees = io::stdin().is_terminal() && io::stderr().is_terminal();
     if !sees && !args.yes {
         return Err(Error::Usage {
@@ -42,28 +56,57 @@ pub(crate) fn ask(
             },
         });
     }
-    if args.yes || agrees(&plan)? {
-        return Ok(Some(Approved(plan)));
+    if args.yes {
+        return Ok(Answer::Yes(Box::new(Approved(plan))));
     }
-    Ok(None)
+    put(&plan)?;
+    // From here on we say ourselves what a signal means.
+    interrupt.defer();
+    // Nothing ends a read of the terminal: it goes on beside us, and ends with the program.
+    let answer = tokio::select! {
+        answer = task::spawn_blocking(read) => answer.map_err(io::Error::other).flatten(),
+        () = interrupt.asked() => {
+            end_line()?;
+            return Ok(Answer::Interrupted);
+        }
+    };
+    let agrees = matches!(
+        answer.map_err(Error::Output)?.trim(),
+        "y" | "Y" | "yes" | "Yes"
+    );
+    Ok(if agrees {
+        Answer::Yes(Box::new(Approved(plan)))
+    } else {
+        Answer::No
+    })
 }
 
-fn agrees(plan: &Plan) -> Result<bool, Error> {
+/// Puts the question.
+fn put(plan: &Plan) -> Result<(), Error> {
     let place = plan.context.name.as_deref().unwrap_or(&plan.context.server);
-    let mut stderr = io::stderr().lock();
     let question = format!(
         "Do this to {} in {}? [y/N] ",
         plan.release,
         crate::ui::harmless(place)
     );
+    tell(&question)
+}
+
+/// What is told next stands on a line of its own.
+fn end_line() -> Result<(), Error> {
+    tell("\n")
+}
+
+fn tell(text: &str) -> Result<(), Error> {
+    let mut stderr = io::stderr().lock();
     stderr
-        .write_all(question.as_bytes())
+        .write_all(text.as_bytes())
         .and_then(|()| stderr.flush())
-        .map_err(Error::Output)?;
+        .map_err(Error::Output)
+}
+
+fn read() -> io::Result<String> {
     let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(Error::Output)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer)
 }

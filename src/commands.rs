@@ -1,5 +1,6 @@
 //! One file a command: gather → assess → render.
 
+mod account;
 mod cache;
 mod explain;
 mod history;
@@ -10,6 +11,8 @@ mod refresh;
 mod schema;
 mod status;
 mod watch;
+
+use tracebloc_core::plan::Aim;
 
 use crate::cli::{Cli, Command, Invocation};
 use crate::context::{Asker, Context};
@@ -41,6 +44,20 @@ pub(crate) async fn run(
         }
         Command::Refresh(args) if args.print_rbac => {
             refresh::print_rights(&Asker::resolve(invocation, &connection)?, ui, &args)
+        }
+        Command::Pin(args) if args.hold.print_rbac => {
+            let asker = Asker::resolve(invocation, &connection)?;
+            pin::print_rights(&asker, ui, "kubectl-tracebloc-pin", &Aim::Hold, &args.hold)
+        }
+        Command::Unpin(args) if args.hold.print_rbac => {
+            let asker = Asker::resolve(invocation, &connection)?;
+            pin::print_rights(
+                &asker,
+                ui,
+                "kubectl-tracebloc-unpin",
+                &Aim::LetGo,
+                &args.hold,
+            )
         }
         Command::Outdated(args) => {
             let context = Context::resolve(invocation, connection, ui).await?;

@@ -148,12 +148,26 @@ pub(crate) enum Error {
     /// A plan ended before its end.
     #[error(transparent)]
     Apply(ApplyError),
+    /// Somebody asked to stop while nothing was being changed.
+    #[error("interrupted: nothing {}was changed", if *has_acted { "more " } else { "" })]
+    Interrupted {
+        /// True if something had been changed before.
+        has_acted: bool,
+    },
     /// The user's Helm could not be made to work.
     #[error(transparent)]
     Helm(HelmError),
     /// The package of a chart could not be had.
     #[error("the package of the deployed chart version could not be had")]
     Package(#[source] ChartsError),
+    /// What a plan takes could not be had, and there is another way to the same.
+    #[error("{source}")]
+    Lacking {
+        /// What is lacking.
+        source: Box<Self>,
+        /// The other way, a line each.
+        way_out: Vec<String>,
+    },
     /// A namespace that was named does not exist.
     #[error("no namespace `{namespace}` in {server}")]
     NoNamespace {
@@ -185,6 +199,8 @@ impl Error {
             }
             Self::Wish(WishError::NoImage { .. } | WishError::NoWorkload { .. }) => Exit::Usage,
             Self::Apply(error) => error.exit(),
+            Self::Lacking { source, .. } => source.exit(),
+            Self::Interrupted { .. } => Exit::Interrupted,
             Self::Context(error) if error.is_usage() => Exit::Usage,
             Self::Context(_)
             | Self::Helm(_)
@@ -245,13 +261,17 @@ impl Error {
             }
             Self::Apply(error) => error.hints(),
             Self::Helm(error) => error.hints(),
-            Self::Package(_) => {
-                vec!["--print-values prints the values, for your own `helm upgrade`".to_owned()]
+            Self::Lacking { source, way_out } => {
+                let mut hints = source.hints();
+                hints.extend(way_out.iter().cloned());
+                hints
             }
             Self::NoNamespace { .. } => {
                 vec!["list the namespaces with `kubectl get namespaces`".to_owned()]
             }
             Self::Wish(WishError::NoRelease | WishError::Unreadable(_))
+            | Self::Interrupted { .. }
+            | Self::Package(_)
             | Self::Runtime(_)
             | Self::Output(_)
             | Self::Profile(_)

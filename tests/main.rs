@@ -47,6 +47,7 @@ mod refresh_node;
 mod refresh_odd_workloads;
 mod refresh_parallel;
 mod refresh_pause;
+mod refresh_prompt;
 mod refresh_ready;
 mod refresh_requests;
 mod refresh_rights;

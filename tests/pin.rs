@@ -3,14 +3,16 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tracebloc_bed::cluster::Output;
+use tracebloc_bed::image::Image;
 use tracebloc_bed::{Bed, Helm, Install, Tenant};
 
 use crate::refresh::{annotation, decision, object, plan, recorded, refresh, running, steps};
-use crate::support::{PLUGIN, install, installed, run, tenant};
+use crate::refresh_runs::wait_for_change;
+use crate::support::{PLUGIN, command, install, installed, run, tenant};
 
 /// What nothing may repeat: a value of the release.
 pub(crate) const SECRET: &str = "hunter2-of-the-client";
@@ -352,7 +354,12 @@ fn what_was_gone_back_to_is_told_also_where_it_cannot_be_held() {
     ]);
     let output = Output::of(&mut command).unwrap();
     let back = plan(&output, 3);
-    assert!(steps(&back).iter().all(|step| step.2 == "done"), "{output}");
+    let (hold, done) = steps(&back)
+        .split_last()
+        .map(|(last, done)| (*last, done.to_vec()))
+        .unwrap();
+    assert!(done.iter().all(|step| step.2 == "done"), "{output}");
+    assert_eq!(hold, ("set-value", "pin-nohold", "skipped"));
     assert_eq!(running(&tenant, "api"), good);
 }
 
@@ -389,6 +396,13 @@ fn a_chart_without_such_a_value_is_held_on_its_workload_and_keel_is_told() {
     let pinned = plan(&hold(&tenant, "pin", "jobs-manager", &release), 0);
     let words: Vec<&str> = steps(&pinned).iter().map(|step| step.0).collect();
     assert_eq!(words, ["annotate", "set-image", "annotate"], "{pinned:#}");
+    assert!(
+        pinned["steps"][2]["id"]
+            .as_str()
+            .unwrap()
+            .starts_with("keel-"),
+        "{pinned:#}"
+    );
     assert!(images(&tenant, &main)[0].ends_with(&held));
     let keel = |tenant: &Tenant<'_>| {
         object(tenant, "deployment", &main)["metadata"]["annotations"]["keel.sh/policy"].clone()
@@ -406,6 +420,40 @@ fn a_chart_without_such_a_value_is_held_on_its_workload_and_keel_is_told() {
     assert!(images(&tenant, &main)[0].ends_with(":prod"));
     assert_eq!(keel(&tenant), "force");
     assert_eq!(format!("@{}", moved.digest), running_of(&tenant, &main));
+    // Killed in the wait, it is finished by a refresh, which leaves what is held; a second pin does the rest.
+    let slow = Image::new("slow").steering("ready-delay", "6s");
+    let slow = tenant.publish("tracebloc/jobs-manager", "prod", &slow);
+    let held = format!("@{}", slow.unwrap().digest);
+    plan(&refresh(&tenant, &release), 0);
+    assert_eq!(running_of(&tenant, &main), held);
+    let arguments = ["pin", "pin-live", "--image", "jobs-manager", "--yes"];
+    let mut killed = command(&tenant, &arguments)
+        .args(["--context", "bed", "--namespace", tenant.namespace()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for_change(&tenant, &main, "acting");
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    tenant
+        .move_tag("tracebloc/jobs-manager", "prod", "three")
+        .unwrap();
+    let finished = plan(&refresh(&tenant, &release), 0);
+    assert_eq!(
+        steps(&finished),
+        [("finish", main.as_str(), "done")],
+        "{finished:#}"
+    );
+    assert_eq!(decision(&finished, "jobs-manager"), "pinned");
+    assert!(images(&tenant, &main)[0].ends_with(&held));
+    let rest = plan(&hold(&tenant, "pin", "jobs-manager", &release), 0);
+    assert_eq!(
+        steps(&rest),
+        [("annotate", main.as_str(), "done")],
+        "{rest:#}"
+    );
+    assert_eq!(keel(&tenant), "never");
 }
 
 /// `@digest` of what the first container of a deployment runs.

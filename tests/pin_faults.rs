@@ -12,7 +12,7 @@ use tracebloc_bed::{Helm, Install, Tenant};
 
 use crate::pin::{SECRET, hold, images};
 use crate::refresh::{object, plan, steps};
-use crate::support::{hang, install, installed, tenant};
+use crate::support::{hang, install, installed, paste, tenant};
 
 /// The guards of a run that was refused.
 pub(crate) fn refused(tenant: &Tenant<'_>, image: &str) -> Vec<String> {
@@ -48,10 +48,24 @@ fn guards_say_no_before_anything_is_begun() {
     );
     kubectl(&["set", "image", main, &set]);
     tenant.wait_ready().unwrap();
-    assert_eq!(refused(&tenant, "jobs-manager"), ["fields-owned"]);
-    let both = plan(&hold(&tenant, "pin", "jobs-manager,pods-monitor", &[]), 0);
+    let told = plan(
+        &hold(&tenant, "pin", "jobs-manager", &["--timeout", "60s"]),
+        11,
+    );
+    let refusal = &told["refusals"][0];
+    assert_eq!(refusal["guard"], "fields-owned");
+    let line = refusal["advice"][0].as_str().unwrap();
+    assert!(
+        line.contains(" --image jobs-manager,pods-monitor "),
+        "{line}"
+    );
+    let both = paste(
+        &tenant,
+        &format!("{line} --output json --timeout 60s"),
+        Helm::Four,
+    );
     assert_eq!(
-        steps(&both),
+        steps(&plan(&both, 0)),
         [("set-value", "pin-refuse", "done")],
         "both want the same"
     );
@@ -64,7 +78,18 @@ fn guards_say_no_before_anything_is_begun() {
 fn a_pending_release_is_left_alone() {
     let tenant = installed("pin-pending", "1.9.28");
     hang(&tenant, "pin-pending", "2026-11-21T10:00:00Z");
-    assert_eq!(refused(&tenant, "jobs-manager"), ["release-pending"]);
+    let told = plan(&hold(&tenant, "pin", "jobs-manager", &[]), 11);
+    assert_eq!(told["refusals"][0]["guard"], "release-pending");
+    let lines = told["refusals"][0]["advice"].as_array().unwrap();
+    assert!(
+        lines[1].as_str().unwrap().starts_with("helm rollback "),
+        "{told:#}"
+    );
+    for line in lines {
+        let line = line.as_str().unwrap();
+        paste(&tenant, line, Helm::Four).success().unwrap();
+    }
+    plan(&hold(&tenant, "pin", "jobs-manager", &[]), 0);
 }
 
 #[test]
@@ -78,7 +103,8 @@ fn a_package_that_is_not_the_published_one_is_not_installed() {
     tenant.repository().publish(other);
     tenant.repository().replace_index(index);
     let output = hold(&tenant, "pin", "jobs-manager", &[]);
-    assert_eq!(output.code, Some(1), "{output}");
+    let told = plan(&output, 1);
+    assert_eq!(steps(&told), [("set-value", "pin-package", "skipped")]);
     assert!(output.stderr.contains("not the one"), "{output}");
     assert!(images(&tenant, "pin-package-jobs-manager")[0].ends_with(":prod"));
 }
@@ -132,14 +158,43 @@ fn without_a_helm_it_is_the_workstation() {
             "--yes",
             "--context",
             "bed",
+            "-o",
+            "json",
             "-n",
             tenant.namespace(),
         ],
     );
     command.env("PATH", "/no/such/folder");
     let output = Output::of(&mut command).unwrap();
+    let told = plan(&output, 3);
+    assert_eq!(steps(&told), [("set-value", "pin-nohelm", "skipped")]);
+    let lines = |output: &Output| -> Vec<String> {
+        let hints = output.stderr.lines();
+        let hints = hints.filter_map(|line| line.trim().strip_prefix("hint: "));
+        hints
+            .filter(|line| line.contains("--namespace") || line.contains("--context"))
+            .map(str::to_owned)
+            .collect()
+    };
+    let [print, upgrade] = &lines(&output)[..] else {
+        panic!("{output}")
+    };
+    assert!(print.contains("--print-values"), "{output}");
+    paste(&tenant, print, Helm::Four).success().unwrap();
+    // Another Helm does the same.
+    paste(&tenant, upgrade, Helm::Four).success().unwrap();
+    tenant.wait_ready().unwrap();
+    assert!(images(&tenant, "pin-nohelm-jobs-manager")[0].contains("@sha256:"));
+    let mut command = crate::support::command(&tenant, &["unpin", "--image", "jobs-manager"]);
+    command.args(["--yes", "--context", "bed", "-n", tenant.namespace()]);
+    command.env("PATH", "/no/such/folder");
+    let output = Output::of(&mut command).unwrap();
     assert_eq!(output.code, Some(3), "{output}");
-    assert!(output.stderr.contains("--print-values"), "{output}");
+    let [upgrade] = &lines(&output)[..] else {
+        panic!("unpin has no --print-values: {output}")
+    };
+    paste(&tenant, upgrade, Helm::Four).success().unwrap();
+    assert!(images(&tenant, "pin-nohelm-jobs-manager")[0].ends_with(":prod"));
 }
 
 /// A quota lets no further pod come up.
@@ -162,9 +217,24 @@ fn an_upgrade_that_fails_is_rolled_back_and_told_without_secrets() {
         &tenant,
         &Install::client("pin-fails", "1.9.28").set(format!("clientPassword={SECRET}")),
     );
+    let main = "pin-fails-jobs-manager";
+    let kubectl = |arguments: &[&str]| tenant.kubectl(arguments).unwrap().success().unwrap();
+    kubectl(&["label", "deployment", main, "keel.sh/policy=force"]);
     allow_no_pods(&tenant);
     let output = hold(&tenant, "pin", "jobs-manager", &["--timeout", "8s"]);
     assert_eq!(output.code, Some(1), "{output}");
+    let keel = || {
+        object(&tenant, "deployment", main)["metadata"]["annotations"]
+            .get("keel.sh/policy")
+            .cloned()
+    };
+    assert_eq!(keel(), None, "Keel looks after what is not held");
+    // What an earlier version left so is given back, although nothing is pinned.
+    let left = ["keel.sh/policy=never", "tracebloc.io/keel-policy=poll"];
+    kubectl(&[&["annotate", "deployment", main][..], &left].concat());
+    let let_go = plan(&hold(&tenant, "unpin", "jobs-manager", &[]), 0);
+    assert_eq!(steps(&let_go), [("annotate", main, "done")], "{let_go:#}");
+    assert_eq!(keel(), Some(json!("poll")));
     assert!(output.stderr.contains("helm"), "{output}");
     assert!(!format!("{output}").contains(SECRET));
     assert!(

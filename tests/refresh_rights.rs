@@ -1,15 +1,17 @@
 //! Least rights of `refresh`: what `--print-rbac` prints is enough, what is optional is told where it is missing, and without the rest nothing is begun.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 use tracebloc_bed::Tenant;
 use tracebloc_bed::cluster::Output;
 use tracebloc_bed::image::Image;
+use tracebloc_bed::wait_until;
 
 use crate::outdated_rights::{account, printed_by};
 use crate::refresh::{break_tag, object, plan, recorded, running, steps};
+use crate::refresh_any_chart::{publish, shop};
 use crate::support::{command, installed};
 
 /// Runs `refresh` as the account.
@@ -206,4 +208,148 @@ fn without_the_right_to_change_all_of_a_plan_none_of_it_is_begun() {
         after, before,
         "what could have been done was not begun either"
     );
+}
+
+/// An account that may do all of these in the tenant's namespace, and nothing else.
+fn account_with(tenant: &Tenant<'_>, verbs: &str) -> PathBuf {
+    let namespace = tenant.namespace();
+    let roles = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: outdated-{namespace}\n  namespace: {namespace}\nrules:\n  - apiGroups: ['*']\n    resources: ['*']\n    verbs: [{verbs}]\n"
+    );
+    account(tenant, &roles)
+}
+
+/// The same as [`until_known`] of a release that must be named.
+fn until_seen(tenant: &Tenant<'_>, kubeconfig: &Path, name: &str) {
+    let what = format!("the account sees {name}");
+    let seen = || {
+        let output = refresh(tenant, kubeconfig, &["--dry-run", name]);
+        let plan: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
+        let images = plan["images"].as_array();
+        let known = images.is_some_and(|images| {
+            images.iter().all(|image| image["decision"] != "unknown") && !images.is_empty()
+        });
+        Ok(if known {
+            Ok(())
+        } else {
+            Err(output.to_string())
+        })
+    };
+    wait_until(Duration::from_secs(60), &what, seen).unwrap();
+}
+
+#[test]
+fn that_a_stateful_set_could_not_be_brought_back_is_said_before_it_is_begun() {
+    let name = "rights-ordered";
+    let tenant = shop(name);
+    let verbs = "get, list, watch, create, update, patch";
+    let kubeconfig = account_with(&tenant, verbs);
+    until_seen(&tenant, &kubeconfig, name);
+    let warning = format!(
+        "the credentials may not delete pods in namespace {}",
+        tenant.namespace()
+    );
+    let moved = |image: &str, content: &str| {
+        let published = publish(&tenant, image, &Image::new(format!("{image} {content}")));
+        let output = refresh(&tenant, &kubeconfig, &[name]);
+        plan(&output, 0);
+        assert_eq!(running(&tenant, image), [published]);
+        output.stderr
+    };
+    let told = moved("store", "two");
+    assert!(told.contains(&warning), "{told}");
+    let told = moved("web", "two");
+    assert!(!told.contains("delete pods"), "no StatefulSet: {told}");
+    let kept = ["patch", "role", &format!("outdated-{}", tenant.namespace())].map(str::to_owned);
+    let more = format!(
+        r#"{{"rules":[{{"apiGroups":["*"],"resources":["*"],"verbs":["{}","delete"]}}]}}"#,
+        verbs.replace(", ", "\",\"")
+    );
+    let patch = [&kept[0], &kept[1], &kept[2], "--type", "merge", "-p", &more];
+    tenant.kubectl(&patch).unwrap().success().unwrap();
+    let may = ["auth", "can-i", "delete", "pods", "--as"];
+    let account = format!("system:serviceaccount:{}:reader", tenant.namespace());
+    let allowed = || {
+        let output = tenant.kubectl(&[&may[..], &[&account]].concat()).unwrap();
+        Ok(if output.is_success() {
+            Ok(())
+        } else {
+            Err(output.to_string())
+        })
+    };
+    wait_until(Duration::from_secs(60), "pods may be deleted", allowed).unwrap();
+    let told = moved("store", "three");
+    assert!(!told.contains("delete pods"), "{told}");
+}
+
+#[test]
+fn no_helm_is_begun_where_fields_could_not_be_handed_back() {
+    let name = "rights-hand-back";
+    let tenant = installed(name, "1.9.28");
+    let roles = printed_by("pin", &tenant, &[name, "--image", "jobs-manager"]);
+    let own = "resources: [deployments]\n    verbs: [get, patch]";
+    let less = roles.replace(own, "resources: [deployments]\n    verbs: [get]");
+    assert_ne!(less, roles);
+    let kubeconfig = account(&tenant, &less);
+    until_known(&tenant, &kubeconfig);
+    let arguments = [
+        "pin",
+        "--image",
+        "jobs-manager",
+        "--yes",
+        "--context",
+        "reader",
+    ];
+    let mut pin = command(&tenant, &arguments);
+    pin.args(["--output", "json", "--namespace", tenant.namespace()]);
+    let output = Output::of(pin.env("KUBECONFIG", &kubeconfig)).unwrap();
+    let told = plan(&output, 5);
+    assert_eq!(steps(&told), [("set-value", name, "skipped")], "{told:#}");
+    let lacking =
+        format!("nothing was begun: the credentials may not patch deployment/{name}-jobs-manager");
+    assert!(output.stderr.contains(&lacking), "{output}");
+}
+
+#[test]
+fn the_rights_of_a_pin_are_printed_with_what_helm_takes_beside_them() {
+    let name = "rights-pin";
+    let tenant = installed(name, "1.9.28");
+    let main = format!("resourceNames: [{name}-jobs-manager, {name}-requests-proxy]");
+    for (command, more) in [
+        ("pin", &[name][..]),
+        ("unpin", &[name]),
+        ("refresh", &[name, "--tag", "prod"]),
+    ] {
+        let arguments = [&["--image", "jobs-manager"][..], more].concat();
+        let roles = printed_by(command, &tenant, &arguments);
+        assert!(roles.contains(&main), "{roles}");
+        assert!(
+            roles.contains("# to get, list, create, update and delete Helm's records"),
+            "{roles}"
+        );
+        assert!(roles.contains("  #   verbs: [delete]"), "{roles}");
+        assert!(
+            !roles.contains("cronjobs]\n    verbs: [get, patch]"),
+            "{roles}"
+        );
+        let cluster = tenant.bed().cluster();
+        let applied = cluster.kubectl_with_input(&["apply", "--dry-run=server", "-f", "-"], &roles);
+        applied.unwrap().success().unwrap();
+        // A rule that most never need is one once its marks are gone.
+        let given = roles
+            .replace("  # - apiGroups", "  - apiGroups")
+            .replace("  #   ", "    ");
+        let applied = cluster.kubectl_with_input(
+            &["apply", "--dry-run=server", "-o", "json", "-f", "-"],
+            &given,
+        );
+        let applied = applied.unwrap().success().unwrap();
+        assert!(applied.contains("\"delete\""), "{applied}");
+    }
+    let only_shown = printed_by(
+        "pin",
+        &tenant,
+        &["--image", "jobs-manager", "--dry-run", name],
+    );
+    assert!(!only_shown.contains("patch]"), "{only_shown}");
 }

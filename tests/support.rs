@@ -181,9 +181,10 @@ pub(crate) fn paste(tenant: &Tenant<'_>, line: &str, helm: Helm) -> Output {
             ),
     );
     shell.env("PATH", path.unwrap());
-    let asks = ["refresh ", "unpin "]
+    let asks = ["refresh ", "pin ", "unpin "]
         .iter()
-        .any(|command| line.starts_with(&format!("kubectl tracebloc {command}")));
+        .any(|command| line.starts_with(&format!("kubectl tracebloc {command}")))
+        && !line.contains("--print-values");
     shell.args(["-c", &format!("{line}{}", if asks { " --yes" } else { "" })]);
     Output::of(&mut shell).unwrap()
 }

@@ -98,6 +98,17 @@ impl<'facts> Advisor<'facts> {
         self.own("unpin", release, &["--image", image])
     }
 
+    /// Holds images at what they run, with further words such as `--print-values`.
+    pub fn pin(self, release: &ReleaseId, images: &[&str], words: &[&str]) -> String {
+        let images = images.join(",");
+        self.own("pin", release, &[&["--image", &images], words].concat())
+    }
+
+    /// Tells how a release stands.
+    pub fn status(self, release: &ReleaseId) -> String {
+        self.own("status", release, &[])
+    }
+
     /// Tells the newer tags of a release's images.
     pub fn newer_tags(self, release: &ReleaseId) -> String {
         self.own("outdated", release, &["--only", "image"])

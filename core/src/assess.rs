@@ -45,6 +45,7 @@ pub use digest::{
 };
 pub use history::{Extent, history};
 pub use needs::needs_api;
+pub(crate) use release::hangs;
 pub use status::status;
 
 /// What to judge; by default nothing.

@@ -21,13 +21,17 @@ pub use step::{
     Suspension, ValueChange,
 };
 
+use crate::assess::{self, Question};
 use crate::name::ReleaseId;
-use crate::report::ContextReport;
+use crate::profile::Profile;
+use crate::report::{API_VERSION, ContextReport};
+use crate::snapshot::Snapshot;
 use crate::workload::WorkloadId;
 
 /// What a command is about to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = without_release)]
 pub struct Plan {
     /// The format's version: `tracebloc.io/v1alpha1`.
     pub api_version: String,
@@ -37,7 +41,7 @@ pub struct Plan {
     pub command: String,
     /// The cluster that is changed.
     pub context: ContextReport,
-    /// The release that is changed.
+    /// The release that is changed; absent where there is none, and then there is nothing to do.
     pub release: ReleaseId,
     /// What was decided about each image, and why.
     pub images: Vec<ImagePlan>,
@@ -51,6 +55,55 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// What should be known before it is approved.
     pub warnings: Vec<String>,
+}
+
+/// The same where there is no release to make a plan for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NoPlan {
+    api_version: String,
+    kind: String,
+    command: String,
+    context: ContextReport,
+    images: Vec<ImagePlan>,
+    steps: Vec<Step>,
+    jobs: Vec<WorkloadId>,
+    on_failure: OnFailure,
+    refusals: Vec<Refusal>,
+    warnings: Vec<String>,
+}
+
+impl NoPlan {
+    /// For a command that found no release in a snapshot, with what is worth knowing of that.
+    pub fn new(
+        snapshot: &Snapshot,
+        profile: &Profile,
+        command: &str,
+        warnings: Vec<String>,
+    ) -> Self {
+        Self {
+            api_version: API_VERSION.to_owned(),
+            kind: "Plan".to_owned(),
+            command: command.to_owned(),
+            context: assess::outdated(snapshot, profile, &Question::default()).context,
+            images: Vec::new(),
+            steps: Vec::new(),
+            jobs: Vec::new(),
+            on_failure: OnFailure::default(),
+            refusals: Vec::new(),
+            warnings,
+        }
+    }
+}
+
+/// A reader meets plans without a release too: see [`NoPlan`].
+fn without_release(schema: &mut schemars::Schema) {
+    let required = schema
+        .get_mut("required")
+        .and_then(|names| names.as_array_mut());
+    if let Some(names) = required {
+        names.retain(|name| name != "release");
+    }
 }
 
 impl Plan {

@@ -9,7 +9,7 @@ use crate::change::history_name;
 use crate::name::ReleaseName;
 use crate::profile::Profile;
 
-pub use refresh::of_refresh;
+pub use refresh::{of_pin, of_refresh};
 
 /// Where a right is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,8 @@ pub enum Without {
     LeftOut(&'static str),
     /// Nothing is changed.
     Refused(&'static str),
+    /// It is needed only in a case that most never meet, and is too much to be given for nothing.
+    Rare(&'static str),
 }
 
 /// What is asked of the cluster beside the question itself.

@@ -19,6 +19,37 @@ const AT_ONCE: usize = 16;
 
 /// Asks whether the plan may be carried out, and undone where it fails. A server that does not tell is not in the way: then a step does.
 pub(super) async fn check(cluster: &Cluster, plan: &Plan, ui: &Ui) -> Result<(), ApplyError> {
+    let outcome = check_changed(cluster, plan, ui).await;
+    if outcome.is_ok() {
+        tell_undoable(cluster, plan, ui).await;
+    }
+    outcome
+}
+
+/// A `StatefulSet` whose pod hangs is brought back only where that pod is deleted. To lack that right is no reason not to begin.
+async fn tell_undoable(cluster: &Cluster, plan: &Plan, ui: &Ui) {
+    if !plan.on_failure.undo {
+        return;
+    }
+    let rollouts = plan.steps.iter().filter_map(|step| step.act.rollout());
+    let ordered: BTreeSet<&WorkloadId> = rollouts
+        .map(|rollout| &rollout.workload)
+        .filter(|id| id.kind == WorkloadKind::StatefulSet)
+        .collect();
+    let namespaces: BTreeSet<&Namespace> = ordered.iter().map(|id| &id.namespace).collect();
+    for namespace in namespaces {
+        let may = cluster.may("delete", WorkloadKind::Pod, namespace, None);
+        match may.await {
+            Ok(true) => {}
+            Ok(false) => ui.note(&format!(
+                "a StatefulSet whose pod hangs could not be brought back: the credentials may not delete pods in namespace {namespace}"
+            )),
+            Err(error) => ui.detail(|| format!("whether pods may be deleted is not known: {error}")),
+        }
+    }
+}
+
+async fn check_changed(cluster: &Cluster, plan: &Plan, ui: &Ui) -> Result<(), ApplyError> {
     match lacking(cluster, changed(plan)).await {
         Ok(lacking) if lacking.is_empty() => Ok(()),
         Ok(lacking) => Err(ApplyError::NotAllowed { lacking }),
@@ -37,15 +68,18 @@ pub(super) async fn check(cluster: &Cluster, plan: &Plan, ui: &Ui) -> Result<(),
 
 /// The objects that a plan changes, also where it fails.
 fn changed(plan: &Plan) -> BTreeSet<&WorkloadId> {
-    let of_steps = plan.steps.iter().filter_map(|step| match &step.act {
+    let of_steps = plan.steps.iter().flat_map(|step| match &step.act {
         Act::Restart(rollout)
         | Act::SetImage(rollout)
         | Act::SetEnvironment(rollout)
-        | Act::Finish(rollout) => Some(&rollout.workload),
-        Act::Suspend(suspension) | Act::Resume(suspension) => Some(&suspension.workload),
-        Act::Record(record) | Act::Annotate(record) => Some(&record.workload),
-        // What an upgrade takes only Helm knows, which renders it.
-        Act::SetValue(_) => None,
+        | Act::Finish(rollout) => vec![&rollout.workload],
+        Act::Suspend(suspension) | Act::Resume(suspension) => vec![&suspension.workload],
+        Act::Record(record) | Act::Annotate(record) => vec![&record.workload],
+        // Their fields may have to be handed back. What else an upgrade takes only Helm knows, which renders it.
+        Act::SetValue(change) => {
+            let rollouts = change.rollouts.iter();
+            rollouts.map(|rollout| &rollout.workload).collect()
+        }
     });
     let of_failure = plan.on_failure.counter.iter();
     of_steps

@@ -16,7 +16,7 @@ pub(crate) struct PinArgs {
     #[command(flatten)]
     pub(crate) hold: HoldArgs,
     /// Change nothing; print the values that pin what runs, as YAML
-    #[arg(long, conflicts_with_all = ["dry_run", "yes", "output"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "yes", "output", "print_rbac"])]
     pub(crate) print_values: bool,
 }
 
@@ -57,6 +57,9 @@ pub(crate) struct HoldArgs {
     /// The form of the answer
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: PlanFormat,
+    /// Ask nobody; print the least rights that this very call needs beside those of Helm's upgrade, as Roles
+    #[arg(long)]
+    pub(crate) print_rbac: bool,
 }
 
 impl HoldArgs {

@@ -28,7 +28,7 @@ pub(crate) struct RefreshArgs {
         value_name = "TAG",
         requires = "image",
         conflicts_with_all = [
-            "workload", "all", "action", "force", "min_age", "max_rollouts", "clear_flap", "rollback", "on_failure", "print_rbac",
+            "workload", "all", "action", "force", "min_age", "max_rollouts", "clear_flap", "rollback", "on_failure",
         ]
     )]
     pub(crate) tag: Option<Tag>,
@@ -173,6 +173,7 @@ impl RefreshArgs {
             approval: self.approval.clone(),
             registry: self.registry.clone(),
             output: self.output,
+            print_rbac: self.print_rbac,
         }
     }
 

@@ -70,6 +70,7 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &HistoryArgs) -> Result
         ),
         release: named.map(|release| &release.name),
         pull_secrets: false,
+        notes: &[],
     };
     reading::print_rights(asker, ui, &question(), &subject, |_| Vec::new())
 }

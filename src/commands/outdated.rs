@@ -98,6 +98,7 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &OutdatedArgs) -> Resul
         namespace: (!args.all_namespaces).then_some(&asker.namespace),
         release: None,
         pull_secrets: args.source.registry.use_pull_secrets,
+        notes: &[],
     };
     reading::print_rights(asker, ui, &question(args), &subject, |_| Vec::new())
 }

@@ -3,25 +3,31 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tracebloc_core::advice::Advisor;
 use tracebloc_core::assess::Question;
-use tracebloc_core::plan::{self, Act, Aim, Decision, Pinning, Plan, Setting, Step};
+use tracebloc_core::plan::{self, Act, Aim, Decision, Pinning, Plan, Setting};
 use tracebloc_core::profile::Profile;
+use tracebloc_core::rights;
 use tracebloc_core::snapshot::Snapshot;
 
-use super::reading;
-use super::refresh::{Patience, carry_out, end, make, show, tell, values_of};
+use super::account::Account;
+use super::reading::{self, Subject};
+use super::refresh::{Limits, end, make, values_of};
 use crate::apply::{HelmMeans, Means, Pace};
-use crate::approve;
 use crate::cli::{HoldArgs, PinArgs, RefreshArgs, ReleaseSelector, UnpinArgs};
-use crate::context::Context;
+use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
 use crate::gather::{self, Request, Scope};
 use crate::helm::{Helm, HelmError};
 use crate::interrupt::Interrupt;
 use crate::render;
 use crate::ui::Ui;
+
+/// What no role of ours can say.
+const HELM_RIGHTS: &[&str] = &[
+    "Where the image has a value in the chart, Helm sets it by an upgrade, as the same account. That takes more than stands here, and only the chart tells what:",
+    "to get, list, create, update and delete Helm's records (secrets), and to get, list, watch, create, patch and delete whatever the chart contains.",
+];
 
 pub(crate) async fn pin(
     context: Context,
@@ -33,7 +39,9 @@ pub(crate) async fn pin(
         prints_values: args.print_values,
         ..Manner::default()
     };
-    Box::pin(run(context, ui, interrupt, args.hold, manner)).await
+    let mut account = Account::new(ui, "pin", args.hold.output);
+    let outcome = Box::pin(run(context, interrupt, args.hold, manner, &mut account)).await;
+    account.close(outcome)
 }
 
 pub(crate) async fn unpin(
@@ -46,22 +54,19 @@ pub(crate) async fn unpin(
         aim: Aim::LetGo,
         ..Manner::default()
     };
-    Box::pin(run(context, ui, interrupt, args.hold, manner)).await
+    let mut account = Account::new(ui, "unpin", args.hold.output);
+    let outcome = Box::pin(run(context, interrupt, args.hold, manner, &mut account)).await;
+    account.close(outcome)
 }
 
 /// `refresh --rollback --pin`: what was gone back to is held. What was done for that is told with it.
 pub(super) async fn hold(
     context: Context,
-    ui: &Ui,
     interrupt: &Interrupt,
     args: HoldArgs,
-    done: Vec<Step>,
+    account: &mut Account<'_>,
 ) -> Result<Exit, Error> {
-    let manner = Manner {
-        done,
-        ..Manner::default()
-    };
-    Box::pin(run(context, ui, interrupt, args, manner)).await
+    Box::pin(run(context, interrupt, args, Manner::default(), account)).await
 }
 
 /// `refresh --tag`: images are moved to another tag.
@@ -78,7 +83,9 @@ pub(super) async fn to_tag(
         soak: args.soak.0,
         ..Manner::default()
     };
-    Box::pin(run(context, ui, interrupt, chosen, manner)).await
+    let mut account = Account::new(ui, "refresh", chosen.output);
+    let outcome = Box::pin(run(context, interrupt, chosen, manner, &mut account)).await;
+    account.close(outcome)
 }
 
 /// How one of these commands differs from another.
@@ -89,12 +96,13 @@ struct Manner {
     prints_values: bool,
     min_ready: Duration,
     soak: Duration,
-    /// What was done before in the same call.
-    done: Vec<Step>,
 }
 
 /// The same of the images that a plan moved.
-pub(super) fn of_plan(args: HoldArgs, plan: &Plan) -> HoldArgs {
+pub(super) fn of_plan(args: HoldArgs, plan: Option<&Plan>) -> HoldArgs {
+    let Some(plan) = plan else {
+        return args;
+    };
     let moved = plan
         .images
         .iter()
@@ -111,10 +119,10 @@ pub(super) fn of_plan(args: HoldArgs, plan: &Plan) -> HoldArgs {
 
 async fn run(
     mut context: Context,
-    ui: &Ui,
     interrupt: &Interrupt,
     args: HoldArgs,
     manner: Manner,
+    account: &mut Account<'_>,
 ) -> Result<Exit, Error> {
     let profile = Profile::client()?;
     let helm = Helm::find(&context).await;
@@ -123,7 +131,6 @@ async fn run(
         prints_values,
         min_ready,
         soak,
-        done,
     } = manner;
     let question = question(&aim, &args);
     let wish = args.wish(aim, helm.as_ref().ok().map(|helm| helm.major));
@@ -134,24 +141,28 @@ async fn run(
         repository: args.repo,
         ..reading::of_images(scope, question, args.registry)?
     };
-    let mut patience = Patience {
+    let mut limits = Limits {
         settled: args.wait_settled.map(|limit| limit.0),
         jobs: args.wait_for_jobs.map(|limit| limit.0),
-        began: Instant::now(),
     };
     let mut values = None;
+    let mut ways_out = (None, Vec::new());
     let planned = make(
         &mut context,
-        ui,
+        account,
+        interrupt,
         &profile,
         &request,
-        &mut patience,
+        &mut limits,
         |snapshot| {
             let Pinning {
                 plan,
                 values: found,
+                printed,
+                by_hand,
             } = plan::pin(snapshot, &profile, &wish)?;
             values = Some(found);
+            ways_out = (printed, by_hand);
             // What is only printed waits for nothing.
             Ok(if prints_values {
                 Plan {
@@ -167,28 +178,27 @@ async fn run(
         return Ok(Exit::Done);
     };
     if prints_values {
-        return print_values(ui, &plan, &values.unwrap_or_default());
+        return print_values(account.ui, &plan, &values.unwrap_or_default());
     }
-    let says = |plan: &Plan| show(ui, plan, &done, args.output);
+    account.plan(&plan);
+    account.show()?;
     if args.approval.dry_run || !plan.refusals.is_empty() || plan.steps.is_empty() {
-        says(&plan)?;
         return Ok(end(&plan));
     }
-    let helm = means(&context, &profile, &request, &snapshot, &plan, helm).await?;
-    if args.output.is_screen() {
-        says(&plan)?;
-    }
-    let Some(approved) = approve::ask(&context, &args.approval, plan)? else {
-        ui.note("nothing was changed");
+    let helm = means(&context, &profile, &request, &snapshot, &plan, helm)
+        .await
+        .map_err(|error| lacking(error, ways_out))?;
+    let approval = &args.approval;
+    let Some(approved) = account.ask(&context, approval, interrupt, plan).await? else {
         return Ok(Exit::Done);
     };
     let means = Means {
         context: &context,
-        ui,
+        ui: account.ui,
         profile: &profile,
         request: &request,
         pace: Pace {
-            timeout: args.approval.timeout.0,
+            timeout: approval.timeout.0,
             min_ready,
             soak,
             jobs: args.wait_for_jobs.map(|limit| limit.0).unwrap_or_default(),
@@ -197,8 +207,7 @@ async fn run(
         conceals: values_of(&snapshot),
         helm: helm.as_ref(),
     };
-    let carried_out = carry_out(approved, &means, args.output, says).await?;
-    tell(ui, &carried_out, args.output, says)?;
+    account.carry_out(approved, &means).await?;
     Ok(Exit::Done)
 }
 
@@ -219,6 +228,37 @@ fn question(aim: &Aim, args: &HoldArgs) -> Question {
         tags,
         ..Question::default()
     }
+}
+
+/// `--print-rbac`: the rights that the same call needs. What Helm needs for its upgrade only the chart tells.
+pub(crate) fn print_rights(
+    asker: &Asker,
+    ui: &Ui,
+    name: &'static str,
+    aim: &Aim,
+    args: &HoldArgs,
+) -> Result<Exit, Error> {
+    let named = args.release.as_ref();
+    let namespace = named.and_then(|release| release.namespace.as_ref());
+    let release = named.map(|release| &release.name);
+    let subject = Subject {
+        name,
+        namespace: Some(namespace.unwrap_or(&asker.namespace)),
+        release,
+        pull_secrets: args.registry.use_pull_secrets,
+        notes: if args.approval.dry_run {
+            &[]
+        } else {
+            HELM_RIGHTS
+        },
+    };
+    reading::print_rights(asker, ui, &question(aim, args), &subject, |profile| {
+        if args.approval.dry_run {
+            return Vec::new();
+        }
+        let images = args.image.iter().cloned().collect();
+        rights::of_pin(&images, profile, release)
+    })
 }
 
 /// Prints what to set where values are kept elsewhere.
@@ -256,4 +296,16 @@ async fn means(
         package,
         way_back: advisor.rollback(&plan.release, upgrade.revision),
     }))
+}
+
+/// What is lacking, with the other ways to the same. A package that is not to be had, or is not the right one, no other Helm should take either.
+fn lacking(error: Error, (printed, by_hand): (Option<String>, Vec<String>)) -> Error {
+    let mut way_out: Vec<String> = printed.into_iter().collect();
+    if matches!(error, Error::Helm(_)) {
+        way_out.extend(by_hand);
+    }
+    Error::Lacking {
+        source: Box::new(error),
+        way_out,
+    }
 }

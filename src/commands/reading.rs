@@ -212,6 +212,8 @@ pub(super) struct Subject<'a> {
     pub(super) release: Option<&'a ReleaseName>,
     /// Whether pull secrets are read.
     pub(super) pull_secrets: bool,
+    /// What else is to be known of the rights, a line each.
+    pub(super) notes: &'a [&'a str],
 }
 
 /// `--print-rbac`: the rights that a question needs, and those that the command needs beside it.
@@ -234,6 +236,7 @@ pub(super) fn print_rights(
         name: subject.name,
         namespace: subject.namespace,
         further: &profile.further_namespaces,
+        notes: subject.notes,
     };
     ui.answer(&render::rights::roles(&rights, &subject))?;
     Ok(Exit::Done)

@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tracebloc_core::assess::Question;
-use tracebloc_core::plan::{self, Act, Guard, Plan, RefreshWish, Step, WishError};
+use tracebloc_core::change::ROLLBACK;
+use tracebloc_core::plan::{self, Act, Guard, NoPlan, Plan, RefreshWish, WishError};
 use tracebloc_core::profile::{Profile, ProfileImage};
 use tracebloc_core::release::Values;
 use tracebloc_core::rights;
 use tracebloc_core::snapshot::Snapshot;
 use tracebloc_core::workload::WorkloadKind;
 
+use super::account::Account;
 use super::pin;
 use super::reading::{self, Subject};
-use crate::apply::{self, Means, Pace};
-use crate::approve::{self, Approved};
-use crate::cli::{HoldArgs, PlanFormat, RefreshArgs};
+use crate::apply::{Means, Pace};
+use crate::cli::RefreshArgs;
 use crate::context::{Asker, Context};
 use crate::error::{Error, Exit};
-use crate::gather::{self, Request, Scope};
+use crate::gather::{self, Gathered, Request, Scope};
 use crate::interrupt::Interrupt;
-use crate::render::{self, Detail, Look};
 use crate::ui::Ui;
 
 /// How soon it is looked again whether a guard has given way.
@@ -34,7 +34,7 @@ const UNOBSERVED: Duration = Duration::from_secs(3);
 const AFTER_TICK: Duration = Duration::from_secs(600);
 
 pub(crate) async fn run(
-    mut context: Context,
+    context: Context,
     ui: &Ui,
     interrupt: &Interrupt,
     args: RefreshArgs,
@@ -42,6 +42,19 @@ pub(crate) async fn run(
     if let Some(aim) = args.aim() {
         return pin::to_tag(context, ui, interrupt, &args, aim).await;
     }
+    let command = if args.rollback { ROLLBACK } else { "refresh" };
+    let mut account = Account::new(ui, command, args.output);
+    let outcome = Box::pin(carry_on(context, interrupt, args, &mut account)).await;
+    account.close(outcome)
+}
+
+/// One plan after the other: a run that another one left unfinished comes first, and what is behind after it is a plan of its own.
+async fn carry_on(
+    mut context: Context,
+    interrupt: &Interrupt,
+    args: RefreshArgs,
+    account: &mut Account<'_>,
+) -> Result<Exit, Error> {
     let profile = Profile::client()?;
     let wish = args.wish();
     let scope = Scope::new(
@@ -57,137 +70,69 @@ pub(crate) async fn run(
         ..reading::of_images(scope, question, args.registry)?
     };
     let approval = args.approval;
-    let is_screen = args.output.is_screen();
-    let mut patience = Patience {
+    let mut limits = Limits {
         settled: args.wait_settled.map(|limit| limit.0),
         jobs: args.wait_for_jobs.map(|limit| limit.0),
-        began: Instant::now(),
     };
-    // A run that another one left unfinished comes first, and what is behind after it is a plan of its own.
-    let mut done: Vec<Step> = Vec::new();
     loop {
         let planned = make(
             &mut context,
-            ui,
+            account,
+            interrupt,
             &profile,
             &request,
-            &mut patience,
+            &mut limits,
             |snapshot| plan::refresh(snapshot, &profile, &wish),
         );
         let Some((plan, snapshot)) = planned.await? else {
             return Ok(Exit::Done);
         };
-        let finishes = plan
-            .steps
-            .iter()
-            .any(|step| matches!(step.act, Act::Finish(_)));
-        let says = |plan: &Plan| show(ui, plan, &done, args.output);
+        account.plan(&plan);
+        account.show()?;
         if approval.dry_run || !plan.refusals.is_empty() || plan.steps.is_empty() {
             return match hold {
                 // It was gone back before, and is only to be held yet.
                 Some(hold) if plan.is_empty() && !hold.image.is_empty() => {
-                    if is_screen {
-                        says(&plan)?;
-                    }
-                    pin::hold(context, ui, interrupt, hold, done).await
+                    pin::hold(context, interrupt, hold, account).await
                 }
-                Some(_) | None => {
-                    says(&plan)?;
-                    Ok(end(&plan))
-                }
+                Some(_) | None => Ok(end(&plan)),
             };
         }
-        if is_screen {
-            says(&plan)?;
-        }
         let incomplete = plan.is_incomplete();
-        let Some(approved) = approve::ask(&context, &approval, plan)? else {
-            ui.note("nothing was changed");
+        let finishes = plan
+            .steps
+            .iter()
+            .any(|step| matches!(step.act, Act::Finish(_)));
+        let Some(approved) = account.ask(&context, &approval, interrupt, plan).await? else {
             return Ok(Exit::Done);
         };
         let means = Means {
             context: &context,
-            ui,
+            ui: account.ui,
             profile: &profile,
             request: &request,
             pace: Pace {
                 timeout: approval.timeout.0,
                 min_ready: args.min_ready.0,
                 soak: args.soak.0,
-                jobs: patience.jobs.unwrap_or_default(),
+                jobs: limits.jobs.unwrap_or_default(),
             },
             interrupt,
             conceals: values_of(&snapshot),
             helm: None,
         };
-        let carried_out = carry_out(approved, &means, args.output, says).await?;
+        account.carry_out(approved, &means).await?;
         if finishes {
-            done.extend(carried_out.steps);
             continue;
         }
-        if let Some(hold) = hold {
-            if is_screen {
-                tell(ui, &carried_out, args.output, says)?;
+        return match hold {
+            Some(hold) => {
+                let hold = pin::of_plan(hold, account.last());
+                pin::hold(context, interrupt, hold, account).await
             }
-            done.extend(carried_out.steps.clone());
-            return then_hold(context, ui, interrupt, hold, carried_out, done).await;
-        }
-        tell(ui, &carried_out, args.output, says)?;
-        return Ok(if incomplete { Exit::Failed } else { Exit::Done });
-    }
-}
-
-/// Holds what was gone back to. Programs are told of both at the end, in one plan; of the way back alone where nothing comes of the other.
-async fn then_hold(
-    context: Context,
-    ui: &Ui,
-    interrupt: &Interrupt,
-    hold: HoldArgs,
-    back: Plan,
-    done: Vec<Step>,
-) -> Result<Exit, Error> {
-    let output = hold.output;
-    let hold = pin::of_plan(hold, &back);
-    let outcome = pin::hold(context, ui, interrupt, hold, done.clone()).await;
-    let is_told = matches!(&outcome, Ok(_) | Err(Error::Apply(_)));
-    if !output.is_screen() && !is_told {
-        let back = Plan {
-            steps: done,
-            ..back
+            None if incomplete => Ok(Exit::Failed),
+            None => Ok(Exit::Done),
         };
-        show(ui, &back, &[], output)?;
-    }
-    outcome
-}
-
-/// Carries out what was approved. What came of its steps is shown to programs also where it failed.
-pub(super) async fn carry_out(
-    approved: Approved,
-    means: &Means<'_>,
-    output: PlanFormat,
-    says: impl Fn(&Plan) -> Result<(), Error>,
-) -> Result<Plan, Error> {
-    let applied = Box::pin(apply::apply(approved, means)).await;
-    let Some(failure) = applied.failure else {
-        return Ok(applied.plan);
-    };
-    if !output.is_screen() {
-        says(&applied.plan)?;
-    }
-    Err(Error::Apply(failure))
-}
-
-/// Shows what came of a plan: people saw it before, programs see it now.
-pub(super) fn tell(
-    ui: &Ui,
-    plan: &Plan,
-    output: PlanFormat,
-    says: impl Fn(&Plan) -> Result<(), Error>,
-) -> Result<(), Error> {
-    if output.is_screen() {
-        ui.answer(&render::plan::done(plan))
-    } else {
-        says(plan)
     }
 }
 
@@ -242,6 +187,9 @@ fn beside(profile: &Profile, named: &BTreeSet<String>) -> BTreeSet<String> {
 
 /// `--print-rbac`: the rights that the same call needs, those to change something only where it may.
 pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &RefreshArgs) -> Result<Exit, Error> {
+    if let Some((aim, hold)) = args.aim() {
+        return pin::print_rights(asker, ui, "kubectl-tracebloc-refresh", &aim, &hold);
+    }
     let named = args.release.as_ref();
     let namespace = named.and_then(|release| release.namespace.as_ref());
     let subject = Subject {
@@ -249,6 +197,7 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &RefreshArgs) -> Result
         namespace: Some(namespace.unwrap_or(&asker.namespace)),
         release: args.release.as_ref().map(|release| &release.name),
         pull_secrets: args.registry.use_pull_secrets,
+        notes: &[],
     };
     let (profile, wish) = (Profile::client()?, args.wish());
     reading::print_rights(asker, ui, &question(&profile, &wish), &subject, |profile| {
@@ -259,21 +208,20 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &RefreshArgs) -> Result
     })
 }
 
-/// How long guards that time may lift are waited for.
-pub(super) struct Patience {
+/// How long guards that time may lift are waited for, from when a plan is begun to be made.
+pub(super) struct Limits {
     pub(super) settled: Option<Duration>,
     pub(super) jobs: Option<Duration>,
-    pub(super) began: Instant,
 }
 
-impl Patience {
+impl Limits {
     /// True if the user is ready to wait.
-    fn is_long(&self) -> bool {
+    fn are_long(&self) -> bool {
         self.settled.is_some() || self.jobs.is_some()
     }
 
-    /// True if every guard that says no may still give way.
-    fn lasts(&mut self, plan: &Plan) -> bool {
+    /// True if every guard that says no may still give way, once it was waited so long.
+    fn leave_time(&mut self, waited: Duration, plan: &Plan) -> bool {
         if plan.refusals.is_empty() {
             return false;
         }
@@ -284,7 +232,6 @@ impl Patience {
         {
             self.jobs.get_or_insert(AFTER_TICK);
         }
-        let waited = self.began.elapsed();
         let lasts = |limit: Option<Duration>| limit.is_some_and(|limit| waited < limit);
         plan.refusals.iter().all(|refusal| match refusal.guard {
             Guard::Unsettled => lasts(Some(self.settled.unwrap_or_default().max(UNOBSERVED))),
@@ -297,18 +244,25 @@ impl Patience {
 /// The plan with what it was made from, once no guard is worth waiting for; `None` where there is no release.
 pub(super) async fn make(
     context: &mut Context,
-    ui: &Ui,
+    account: &mut Account<'_>,
+    interrupt: &Interrupt,
     profile: &Profile,
     request: &Request,
-    patience: &mut Patience,
+    limits: &mut Limits,
     mut plan: impl FnMut(&Snapshot) -> Result<Plan, WishError>,
 ) -> Result<Option<(Plan, Snapshot)>, Error> {
+    let ui = account.ui;
+    // What another plan of the same call took does not count.
+    let began = Instant::now();
     let (mut told, mut refused, mut looks) = (false, false, 0);
     loop {
         context.renew(refused).await?;
         let gathered = {
             let _progress = ui.progress("asking the cluster and the registries …");
-            Box::pin(gather::gather(context, ui, profile, request)).await
+            tokio::select! {
+                gathered = Box::pin(gather::gather(context, ui, profile, request)) => gathered,
+                () = interrupt.asked() => return Err(account.interrupted()),
+            }
         };
         let gathered = match gathered {
             // What was waited for may have taken longer than the credentials last.
@@ -325,14 +279,16 @@ pub(super) async fn make(
                 for note in &gathered.notes {
                     ui.note(note);
                 }
+                let Gathered { snapshot, notes } = gathered;
+                account.nothing(NoPlan::new(&snapshot, profile, account.command, notes));
                 return Ok(None);
             }
             Err(error) => return Err(Error::Wish(error)),
         };
-        if !patience.lasts(&plan) {
+        if !limits.leave_time(began.elapsed(), &plan) {
             return Ok(Some((plan, gathered.snapshot)));
         }
-        if patience.is_long() && !std::mem::replace(&mut told, true) {
+        if limits.are_long() && !std::mem::replace(&mut told, true) {
             for refusal in &plan.refusals {
                 ui.note(&format!(
                     "waiting: {}: {}",
@@ -340,7 +296,11 @@ pub(super) async fn make(
                 ));
             }
         }
-        sleep(if patience.is_long() { LOOK } else { LOOK / 4 }).await;
+        let pause = if limits.are_long() { LOOK } else { LOOK / 4 };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = interrupt.asked() => return Err(account.interrupted()),
+        }
     }
 }
 
@@ -364,31 +324,4 @@ pub(super) fn end(plan: &Plan) -> Exit {
     } else {
         Exit::Done
     }
-}
-
-pub(super) fn show(ui: &Ui, plan: &Plan, done: &[Step], format: PlanFormat) -> Result<(), Error> {
-    let mut whole = plan.clone();
-    let waves = done.iter().filter_map(|step| step.wave).max();
-    for wave in whole.steps.iter_mut().filter_map(|step| step.wave.as_mut()) {
-        *wave += waves.unwrap_or_default();
-    }
-    whole.steps.splice(0..0, done.iter().cloned());
-    let text = match format {
-        PlanFormat::Table | PlanFormat::Wide => {
-            let look = Look {
-                styles: ui.styles(),
-                detail: if format == PlanFormat::Wide {
-                    Detail::Wide
-                } else {
-                    Detail::Short
-                },
-                headers: true,
-                width: ui.width(),
-            };
-            render::plan::screen(plan, &look)
-        }
-        PlanFormat::Json => render::json(&whole)?,
-        PlanFormat::Yaml => render::yaml(&whole)?,
-    };
-    ui.answer(&text)
 }

@@ -67,6 +67,7 @@ pub(crate) fn print_rights(asker: &Asker, ui: &Ui, args: &StatusArgs) -> Result<
         namespace: Some(named.unwrap_or(&asker.namespace)),
         release: args.release.as_ref().map(|release| &release.name),
         pull_secrets: args.source.registry.use_pull_secrets,
+        notes: &[],
     };
     reading::print_rights(asker, ui, &question(args), &subject, |_| Vec::new())
 }

@@ -51,8 +51,6 @@ impl HelmError {
         match self {
             Self::Missing | Self::TooOld { .. } | Self::NoVersion => vec![
                 "install Helm 3.14 or later, or Helm 4, and call again".to_owned(),
-                "--print-values prints the values, for a `helm upgrade --reset-then-reuse-values` elsewhere"
-                    .to_owned(),
             ],
             Self::Failed { .. } => vec![
                 "Helm was told to go back to the revision before by itself; look at what became of it with `helm history`"

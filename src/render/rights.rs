@@ -14,6 +14,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) namespace: Option<&'a Namespace>,
     /// Further namespaces of their workloads.
     pub(crate) further: &'a [Namespace],
+    /// What else is to be known, a line each.
+    pub(crate) notes: &'a [&'a str],
 }
 
 /// The roles as YAML, ready for `kubectl apply`.
@@ -22,6 +24,7 @@ pub(crate) fn roles(rights: &[Right], subject: &Subject<'_>) -> String {
         name,
         namespace,
         further,
+        notes,
     } = subject;
     let mut text = format!(
         "# The least rights of `{name}`. Bind them to an account, such as the service account SPACE:NAME:\n"
@@ -72,6 +75,9 @@ pub(crate) fn roles(rights: &[Right], subject: &Subject<'_>) -> String {
     } else {
         "# Any rule may be left out: the rest is answered, and a finding names what is missing.\n"
     });
+    for note in *notes {
+        text.push_str(&format!("# {note}\n"));
+    }
     for document in documents {
         text.push_str(&document);
     }
@@ -95,18 +101,26 @@ fn document(kind: &str, name: &str, namespace: Option<&Namespace>, rights: &[&Ri
         without,
     } in rights
     {
+        let is_rare = matches!(without, Without::Rare(_));
         let without = match without {
             Without::Unknown(what) => format!("Without it unknown: {what}"),
             Without::LeftOut(what) => format!("Without it left out: {what}"),
             Without::Refused(why) => format!("Without it nothing is changed: {why}"),
+            Without::Rare(case) => format!("Only for {case}"),
         };
-        text.push_str(&format!(
-            "  # {without}.\n  - apiGroups: [\"{group}\"]\n    resources: [{}]\n    verbs: [{}]\n",
+        let mut rule = format!(
+            "- apiGroups: [\"{group}\"]\n  resources: [{}]\n  verbs: [{}]\n",
             resources.join(", "),
             verbs.join(", ")
-        ));
+        );
         if !names.is_empty() {
-            text.push_str(&format!("    resourceNames: [{}]\n", names.join(", ")));
+            rule.push_str(&format!("  resourceNames: [{}]\n", names.join(", ")));
+        }
+        text.push_str(&format!("  # {without}.\n"));
+        // Whoever needs it takes the marks away.
+        let margin = if is_rare { "  # " } else { "  " };
+        for line in rule.lines() {
+            text.push_str(&format!("{margin}{line}\n"));
         }
     }
     text

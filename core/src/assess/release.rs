@@ -1,11 +1,11 @@
 //! The state of a release itself: failed, hanging, gone, unreadable.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Case, unread};
 use crate::finding::{Code, Finding};
 use crate::release::ReleaseStatus;
-use crate::snapshot::Evidence;
+use crate::snapshot::{Evidence, ObservedRelease};
 
 /// After this long a pending operation cannot be at work any more: the chart's own updater gives up after 15 minutes (DOMAIN §5), and few
 /// people wait longer than an hour.
@@ -21,16 +21,17 @@ pub(super) fn is_gone(status: ReleaseStatus) -> bool {
 
 /// True where a pending operation is at work no more.
 pub(super) fn is_stuck(case: &Case<'_>) -> bool {
-    let since = case
-        .observed
-        .record
-        .known()
-        .and_then(|record| record.last_deployed);
+    hangs(case.observed, case.snapshot.observed_at)
+}
+
+/// The same of a release at a time.
+pub(crate) fn hangs(observed: &ObservedRelease, now: Timestamp) -> bool {
+    let record = observed.record.known();
+    let since = record.and_then(|record| record.last_deployed);
     // Of one whose record may not be read it is not known when it began.
-    case.observed.newest.status.is_pending()
-        && case.observed.unread.is_none()
-        && since
-            .is_none_or(|since| case.snapshot.observed_at.duration_since(since) > PENDING_PATIENCE)
+    observed.newest.status.is_pending()
+        && observed.unread.is_none()
+        && since.is_none_or(|since| now.duration_since(since) > PENDING_PATIENCE)
 }
 
 pub(super) fn judge(case: &Case<'_>) -> Vec<Finding> {

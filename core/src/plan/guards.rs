@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::ground::Ground;
 use super::{Guard, Refusal};
 use crate::assess;
-use crate::snapshot::Evidence;
+use crate::snapshot::{Evidence, GapReason};
 use crate::workload::{LiveWorkload, Rollout as RolloutState, WorkloadId};
 
 /// So long before its tick the chart's own job is waited for, where it would not see that a rollout is under way.
@@ -61,6 +61,13 @@ pub(super) fn job_ids(facts: &Ground<'_>) -> Vec<WorkloadId> {
 /// Somebody is at it: what Helm writes next is not known.
 pub(super) fn pending(facts: &Ground<'_>) -> Option<Refusal> {
     let head = &facts.observed.newest;
+    let mut way_out = vec![facts.advisor.history(&head.id)];
+    // Not under an operation that may still be at work.
+    if assess::hangs(facts.observed, facts.snapshot.observed_at)
+        && let Some(Evidence::Known(deployed)) = &facts.observed.deployed
+    {
+        way_out.push(facts.advisor.rollback(&head.id, deployed.head.revision));
+    }
     head.status.is_pending().then(|| {
         refusal(
             Guard::ReleasePending,
@@ -69,7 +76,7 @@ pub(super) fn pending(facts: &Ground<'_>) -> Option<Refusal> {
                 "revision {} is {}: a Helm operation is under way, or was killed",
                 head.revision, head.status
             ),
-            vec![facts.advisor.history(&head.id)],
+            way_out,
         )
     })
 }
@@ -152,15 +159,23 @@ pub(super) fn standing(facts: &Ground<'_>, id: &WorkloadId, goes_on: bool) -> Ve
                 Guard::Unreadable,
                 id.to_string(),
                 "it is in the stored manifest and not in the cluster",
-                Vec::new(),
+                vec![facts.advisor.status(&facts.observed.newest.id)],
             )];
         }
         Evidence::Unknown(gap) => {
+            let resource = match id.kind.group() {
+                "" => format!("{}s", id.kind.resource()),
+                group => format!("{}s.{group}", id.kind.resource()),
+            };
+            let way_out = match gap.reason {
+                GapReason::Forbidden => facts.advisor.can_i("list", &resource, Some(&id.namespace)),
+                _ => facts.advisor.describe(id),
+            };
             return vec![refusal(
                 Guard::Unreadable,
                 id.to_string(),
                 format!("it could not be read: {}", gap.message),
-                Vec::new(),
+                vec![way_out],
             )];
         }
     };

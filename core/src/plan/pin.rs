@@ -59,6 +59,10 @@ pub struct Pinning {
     pub plan: Plan,
     /// By path, what the values are to be, whether they are so already or not: for those who keep theirs elsewhere.
     pub values: BTreeMap<String, Setting>,
+    /// Where the plan cannot be carried out here: the line that prints the values, where the command has one.
+    pub printed: Option<String>,
+    /// And the lines that do the same by another Helm, where the plan upgrades the release.
+    pub by_hand: Vec<String>,
 }
 
 /// Why one image is left as it is, with the ways out.
@@ -77,8 +81,12 @@ impl No {
         }
     }
 
-    fn advise(mut self, line: impl Into<String>) -> Self {
-        self.advice.push(line.into());
+    fn advise(self, line: impl Into<String>) -> Self {
+        self.advise_all([line.into()])
+    }
+
+    fn advise_all(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.advice.extend(lines);
         self
     }
 }
@@ -118,6 +126,8 @@ pub fn pin(snapshot: &Snapshot, profile: &Profile, wish: &PinWish) -> Result<Pin
         .filter_map(|(path, setting)| Some((path.clone(), setting.clone()?)))
         .collect();
     let refusals = facts.refusals(&judged, &steps, &values);
+    let printed = facts.printed(&judged);
+    let by_hand = facts.by_hand(&judged, &[]);
     let plan = Plan {
         api_version: API_VERSION.to_owned(),
         kind: "Plan".to_owned(),
@@ -134,7 +144,12 @@ pub fn pin(snapshot: &Snapshot, profile: &Profile, wish: &PinWish) -> Result<Pin
         refusals,
         warnings,
     };
-    Ok(Pinning { plan, values })
+    Ok(Pinning {
+        plan,
+        values,
+        printed,
+        by_hand,
+    })
 }
 
 impl Aim {

@@ -1,4 +1,4 @@
-//! What `refresh` needs beside reading.
+//! What `refresh`, `pin` and `unpin` need beside reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,25 +19,17 @@ pub fn of_refresh(
     profile: &Profile,
     release: Option<&ReleaseName>,
 ) -> Vec<Right> {
-    let mut rights: Vec<Right> = changed(wish, profile)
-        .into_iter()
-        .map(|(kind, patterns)| Right {
-            place: Place::Workloads,
-            group: kind.group(),
-            resources: vec![format!("{}s", kind.resource())],
-            verbs: &["get", "patch"],
-            names: named(release, patterns),
-            without: Without::Refused("these are what is brought to what is published"),
-        })
-        .collect();
-    let on = |group, resource: &str, verbs, names, without| Right {
-        place: Place::Releases,
-        group,
-        resources: vec![resource.to_owned()],
-        verbs,
-        names,
-        without,
-    };
+    let mut patterns = changed(wish, profile);
+    let main = &profile.main_workload;
+    patterns
+        .entry(main.kind)
+        .or_default()
+        .insert(main.name.clone());
+    let mut rights = patched(
+        patterns,
+        release,
+        Without::Refused("these are what is brought to what is published"),
+    );
     // What stops the chart's own job: in versions whose job counts no failures, where a rollout is undone, and where one is gone back from; and in
     // those whose job does not look whether a rollout is under way, while a long plan is carried out.
     let job = profile.automation.image_refresh.job.cron_job.clone();
@@ -46,6 +38,86 @@ pub fn of_refresh(
         "only for charts whose own refresh does not count failures, or where Helm's records may not be read, so that it is suspended where something is undone, or does not look whether a rollout is under way, so that it is suspended while a long plan runs",
     );
     rights.push(on("batch", "cronjobs", &["get", "patch"], names, without));
+    rights.extend(written(release));
+    if wish.rollback || !wish.keep_failed {
+        rights.push(undone());
+    }
+    rights
+}
+
+/// What `pin`, `unpin` and `refresh --tag` of these images need beside reading, and beside what Helm needs for its upgrade, which only the chart
+/// tells. Of the workloads fields are handed back, and where the chart has no value for an image they are what is changed.
+pub fn of_pin(
+    images: &BTreeSet<String>,
+    profile: &Profile,
+    release: Option<&ReleaseName>,
+) -> Vec<Right> {
+    let wish = RefreshWish {
+        images: images.clone(),
+        ..RefreshWish::default()
+    };
+    let mut rights = patched(
+        changed(&wish, profile),
+        release,
+        Without::Refused("these run the images"),
+    );
+    rights.extend(written(release));
+    rights.push(undone());
+    rights
+}
+
+/// What is deleted where a `StatefulSet` is brought back: its controller would wait for a pod that hangs.
+fn undone() -> Right {
+    Right {
+        place: Place::Workloads,
+        ..on(
+            "",
+            "pods",
+            &["delete"],
+            Vec::new(),
+            Without::Rare(
+                "StatefulSets: a pod that hangs is deleted where a rollout is undone, since their controller would wait for it",
+            ),
+        )
+    }
+}
+
+fn patched(
+    patterns: BTreeMap<WorkloadKind, BTreeSet<String>>,
+    release: Option<&ReleaseName>,
+    without: Without,
+) -> Vec<Right> {
+    let rights = patterns.into_iter().map(|(kind, patterns)| Right {
+        place: Place::Workloads,
+        group: kind.group(),
+        resources: vec![format!("{}s", kind.resource())],
+        verbs: &["get", "patch"],
+        names: named(release, patterns),
+        without,
+    });
+    rights.collect()
+}
+
+fn on(
+    group: &'static str,
+    resource: &str,
+    verbs: &'static [&'static str],
+    names: Vec<String>,
+    without: Without,
+) -> Right {
+    Right {
+        place: Place::Releases,
+        group,
+        resources: vec![resource.to_owned()],
+        verbs,
+        names,
+        without,
+    }
+}
+
+/// What every plan that is carried out writes: the Lease, the history and Events; and what it says where a rollout fails.
+fn written(release: Option<&ReleaseName>) -> Vec<Right> {
+    let mut rights = Vec::new();
     let lease = named(release, BTreeSet::from(["tracebloc-{release}".to_owned()]));
     let one_writer = Without::Refused("one writer at a time is made sure of by a Lease");
     let coordination = "coordination.k8s.io";
@@ -90,8 +162,7 @@ pub fn of_refresh(
     rights
 }
 
-/// The name patterns of the workloads that a refresh may change, by kind: the main one, which carries the records, and those that run what is
-/// wanted.
+/// The name patterns of the workloads that run what is wanted, by kind.
 fn changed(wish: &RefreshWish, profile: &Profile) -> BTreeMap<WorkloadKind, BTreeSet<String>> {
     let is_wanted = |image: &ProfileImage| {
         if wish.images.is_empty() {
@@ -113,11 +184,6 @@ fn changed(wish: &RefreshWish, profile: &Profile) -> BTreeMap<WorkloadKind, BTre
             })
     };
     let mut changed: BTreeMap<WorkloadKind, BTreeSet<String>> = BTreeMap::new();
-    let main = &profile.main_workload;
-    changed
-        .entry(main.kind)
-        .or_default()
-        .insert(main.name.clone());
     for image in profile.images.iter().filter(|image| is_wanted(image)) {
         let carried = image.carried.iter().map(|carried| &carried.container);
         for container in image.containers.iter().chain(carried) {
@@ -212,5 +278,33 @@ mod tests {
             deployments(&[]),
             "where no release is named, no object can be"
         );
+    }
+
+    #[test]
+    fn a_pin_may_change_what_runs_the_image_and_no_record() {
+        let release = ReleaseName::parse("edge").unwrap();
+        let images = BTreeSet::from(["mysql-client".to_owned()]);
+        let rights = of_pin(&images, &Profile::client().unwrap(), Some(&release));
+        assert_eq!(rights[0].names, ["mysql", "mysql-client"]);
+        assert!(rights[1..].iter().all(|right| right.group != "apps"));
+    }
+
+    #[test]
+    fn pods_are_deleted_only_where_something_is_undone() {
+        let deletes = |keep_failed| {
+            let wish = RefreshWish {
+                keep_failed,
+                ..RefreshWish::default()
+            };
+            let rights = of_refresh(&wish, &Profile::client().unwrap(), None);
+            let deleting = rights
+                .iter()
+                .filter(|right| right.verbs.contains(&"delete"));
+            deleting
+                .map(|right| right.resources.join(","))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(deletes(false), ["pods"]);
+        assert_eq!(deletes(true), [""; 0]);
     }
 }

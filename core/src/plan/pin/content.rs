@@ -18,7 +18,7 @@ pub(super) struct Content {
 impl Facts<'_> {
     /// What all pods run of an image, or why there is nothing to hold.
     pub(super) fn content(&self, image: &ImageReport) -> Result<Content, No> {
-        let refuse = |guard, message: &str| Err(No::new(guard, message));
+        let refuse = |guard, message: &str| Err(No::new(guard, message).advise(self.status()));
         if image.source == TagSource::Env {
             return match &image.digest.carried {
                 Some(carried) => Ok(Content {
@@ -57,19 +57,27 @@ impl Facts<'_> {
                 digest,
                 is_of_one_platform,
             }),
-            (Some((one, _)), Some((other, _))) => Err(No::new(
-                Guard::Skewed,
-                format!(
+            (Some((one, _)), Some((other, _))) => {
+                let message = format!(
                     "its pods run different content, such as {} and {}: refresh brings them together",
                     one.short(),
                     other.short()
-                ),
-            )),
+                );
+                Err(No::new(Guard::Skewed, message).advise(self.together(image)))
+            }
             (None, _) => refuse(
                 Guard::NotPinnable,
                 "nothing of it runs: there is no content to hold",
             ),
         }
+    }
+
+    /// What brings the pods of an image together, also where it was never recorded.
+    fn together(&self, image: &ImageReport) -> String {
+        let mut words = vec!["--image", &image.name];
+        words.extend(image.digest.recorded.is_none().then_some("--force"));
+        let id = &self.ground.observed.newest.id;
+        self.ground.advisor.refresh(id, &words)
     }
 
     /// The index with that manifest in it, of those that are known: what is published, and what pins the image now.

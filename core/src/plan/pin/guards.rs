@@ -1,21 +1,25 @@
 //! Every reason to say no to a pin, each with its way out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::judge::{Judged, Way};
+use super::judge::{Judged, Way, containers};
 use super::{Aim, Facts};
+use crate::advice::Extra;
 use crate::change::{ANNOTATION, Change};
 use crate::image::ImageRef;
 use crate::index::ChartVersion;
 use crate::plan::guards::{jobs, managed, not_settled, pending, refusal, standing, tick};
 use crate::plan::{Act, Guard, Refusal, Setting, Step};
 use crate::release::ApplyMethod;
-use crate::report::ContainerId;
+use crate::report::{ContainerId, ImageReport};
 use crate::snapshot::Evidence;
 use crate::workload::{LiveWorkload, Rollout as RolloutState};
 
 /// The manager under which Helm applies on the server (FACTS 5.4).
 const HELM: &str = "helm";
+
+/// `kubectl set image`, as the chart's own refresh calls it.
+const SET: &str = "kubectl-set";
 
 /// Ours, whose fields are handed back before Helm is started.
 const OURS: &str = "kubectl-tracebloc";
@@ -40,7 +44,7 @@ impl Facts<'_> {
         let ground = &self.ground;
         refusals.extend(pending(ground));
         if !self.wish.override_managed {
-            refusals.extend(managed(ground, self.elsewhere(values)));
+            refusals.extend(managed(ground, self.elsewhere(judged, values)));
         }
         refusals.extend(jobs(ground));
         refusals.extend(tick(ground));
@@ -62,21 +66,41 @@ impl Facts<'_> {
                 .filter_map(|workload| ground.live(&workload.id))
                 .filter(|live| live.rollout == RolloutState::Progressing);
             refusals.extend(others.map(|live| not_settled(ground, live)));
-            refusals.extend(self.unavailable(values));
+            refusals.extend(self.unavailable(judged, values));
             refusals.extend(self.owned_elsewhere(judged));
         }
         refusals
     }
 
     /// The ways out where another tool looks after the release: what to write there first of all.
-    fn elsewhere(&self, values: &BTreeMap<String, Setting>) -> Vec<String> {
-        let mut ways_out = Vec::new();
-        if self.wish.aim == Aim::Hold {
-            ways_out.push("--print-values prints what to set there".to_owned());
-        }
+    fn elsewhere(&self, judged: &[Judged<'_>], values: &BTreeMap<String, Setting>) -> Vec<String> {
+        let mut ways_out: Vec<String> = self.printed(judged).into_iter().collect();
         ways_out.extend(lines(values));
         ways_out.push("--override-managed acts all the same".to_owned());
         ways_out
+    }
+
+    /// The line that prints the values of a pin.
+    pub(super) fn printed(&self, judged: &[Judged<'_>]) -> Option<String> {
+        let names: Vec<&str> = judged.iter().map(|one| one.plan.name.as_str()).collect();
+        let id = &self.ground.observed.newest.id;
+        let advisor = self.ground.advisor;
+        (self.wish.aim == Aim::Hold).then(|| advisor.pin(id, &names, &["--print-values"]))
+    }
+
+    /// The upgrade of the user's own that sets something beside the values as they are; nothing where no repository is known.
+    pub(super) fn upgrade(&self, extras: &[Extra<'_>]) -> Vec<String> {
+        let Some(repository) = &self.ground.observed.repository else {
+            return Vec::new();
+        };
+        let chart = &self.ground.release.chart;
+        self.ground.advisor.upgrade(
+            &self.ground.observed.newest.id,
+            chart.name.as_str(),
+            repository,
+            &chart.version_text,
+            extras,
+        )
     }
 
     /// What another run began and did not live to see the end of.
@@ -95,7 +119,11 @@ impl Facts<'_> {
             Guard::Unfinished,
             live.workload.id.to_string(),
             format!("{} began at {} and did not end", change.command, change.at),
-            vec!["refresh finishes it first".to_owned()],
+            vec![
+                self.ground
+                    .advisor
+                    .refresh(&self.ground.observed.newest.id, &[]),
+            ],
         ))
     }
 
@@ -113,12 +141,19 @@ impl Facts<'_> {
 
     /// The package of the very version that is deployed is needed, and that it is the one which the index tells of must be known: neither Helm
     /// looks at that (FACTS §0, 7).
-    fn unavailable(&self, values: &BTreeMap<String, Setting>) -> Option<Refusal> {
+    fn unavailable(
+        &self,
+        judged: &[Judged<'_>],
+        values: &BTreeMap<String, Setting>,
+    ) -> Option<Refusal> {
         let chart = &self.ground.release.chart;
         let no = |message: String| {
             let subject = format!("{} {}", chart.name, chart.version_text);
-            let mut way_out = vec!["set this with your own `helm upgrade`".to_owned()];
+            let mut way_out: Vec<String> = self.printed(judged).into_iter().collect();
             way_out.extend(lines(values));
+            if way_out.is_empty() {
+                way_out.push(self.status());
+            }
             Some(refusal(Guard::ChartUnavailable, subject, message, way_out))
         };
         let Some(repository) = &self.ground.observed.repository else {
@@ -168,18 +203,65 @@ impl Facts<'_> {
             if present.is_some() && present == self.applied(&used, judged).as_ref() {
                 continue;
             }
+            let mut way_out = self.owned_by_set(owner, judged);
+            way_out.extend(self.forced(judged));
             refusals.push(refusal(
                 Guard::FieldsOwned,
                 format!("{id}[{container}]"),
                 format!("{owner} set its image, and Helm would fail where it applies another one"),
-                vec![
-                    ground_advice(owner),
-                    "or set the values with a `helm upgrade --force-conflicts` of your own"
-                        .to_owned(),
-                ],
+                way_out,
             ));
         }
         refusals
+    }
+
+    /// Where `kubectl set image` left exact content, as the chart's own refresh does: all of it is pinned in one command.
+    fn owned_by_set(&self, owner: &str, judged: &[Judged<'_>]) -> Vec<String> {
+        if owner != SET {
+            return vec![self.status()];
+        }
+        let is_set = |image: &&ImageReport| {
+            containers(image).into_iter().any(|used| {
+                let live = self.ground.live(&used.workload);
+                let owners = live.and_then(|live| live.marks.image_owners.get(&used.container));
+                owners.is_some_and(|owners| owners.contains(SET))
+            })
+        };
+        let set = self.ground.report.images.iter().filter(is_set);
+        let mut names: BTreeSet<&str> = set.map(|image| image.name.as_str()).collect();
+        if self.wish.aim == Aim::Hold {
+            names.extend(judged.iter().map(|one| one.plan.name.as_str()));
+        }
+        let names: Vec<&str> = names.into_iter().collect();
+        let id = &self.ground.observed.newest.id;
+        vec![self.ground.advisor.pin(id, &names, &[])]
+    }
+
+    /// The same upgrade by the user's own hand, which takes the fields.
+    fn forced(&self, judged: &[Judged<'_>]) -> Vec<String> {
+        self.by_hand(judged, &[Extra::Flag("--force-conflicts")])
+    }
+
+    /// The upgrade of a plan by the user's own hand.
+    pub(super) fn by_hand(&self, judged: &[Judged<'_>], words: &[Extra<'_>]) -> Vec<String> {
+        let by_value = judged
+            .iter()
+            .filter(|image| matches!(image.way, Way::Values));
+        let settings: Vec<(&str, String)> = by_value
+            .flat_map(|image| &image.settings)
+            .map(|(path, setting)| match setting {
+                Some(setting) => ("--set-string", format!("{path}={setting}")),
+                None => ("--set", format!("{path}=null")),
+            })
+            .collect();
+        if settings.is_empty() {
+            return Vec::new();
+        }
+        let set = settings
+            .iter()
+            .map(|(flag, text)| Extra::Option(flag, text));
+        let extras: Vec<Extra<'_>> = words.iter().copied().chain(set).collect();
+        self.upgrade(&extras)
     }
 
     /// What Helm applies to a container with the values of the plan.
@@ -195,16 +277,6 @@ impl Facts<'_> {
             Some(change) => ImageRef::parse(&change.to).ok(),
             None => self.ground.rendered(used).cloned(),
         }
-    }
-}
-
-/// What to do about a field that somebody else owns.
-fn ground_advice(owner: &str) -> String {
-    if owner == "kubectl-set" {
-        "pin every image that the chart's own refresh has set: all of them in one command"
-            .to_owned()
-    } else {
-        format!("let {owner} give the field up first")
     }
 }
 

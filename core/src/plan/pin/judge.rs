@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Aim, Facts, No, users};
+use crate::advice::Extra;
 use crate::change::{self, ContainerChange};
 use crate::image::{Digest, ImageRef};
 use crate::plan::guards::{cron_job, refusal};
@@ -90,12 +91,16 @@ impl<'facts> Facts<'facts> {
                     "this chart version has no value that pins {}, and {job} would move it at its next run",
                     image.name
                 );
-                return refuse(judged, No::new(Guard::RefreshActive, reason));
+                let no = No::new(Guard::RefreshActive, reason).advise_all(self.stop_refresh());
+                return refuse(judged, no);
             }
             if users(image).is_empty() {
                 let reason =
                     "the chart has no value that pins it, and what runs it is made anew each time";
-                return refuse(judged, No::new(Guard::NotPinnable, reason));
+                return refuse(
+                    judged,
+                    No::new(Guard::NotPinnable, reason).advise(self.status()),
+                );
             }
             if users(image)
                 .iter()
@@ -189,6 +194,30 @@ impl<'facts> Facts<'facts> {
         let follows = known.is_some_and(|known| known.is_recorded(version));
         let runs = !change::is_suspended_for_good(job);
         (follows && runs).then_some(&job.workload.id)
+    }
+
+    /// How the chart's own job is told to leave what is changed on its workload alone: by the value that suspends it, or else switches it off.
+    pub(super) fn stop_refresh(&self) -> Vec<String> {
+        let job = &self.ground.profile.automation.image_refresh.job;
+        let values = &self.ground.release.values;
+        let settings = [(&job.suspend_value, true), (&job.enabled_value, false)];
+        let known = settings
+            .into_iter()
+            .find(|(path, _)| values.text(path).is_some());
+        let lines = known.map(|(path, wanted)| {
+            let setting = format!("{path}={wanted}");
+            self.upgrade(&[Extra::Option("--set", &setting)])
+        });
+        match lines {
+            Some(lines) if !lines.is_empty() => lines,
+            Some(_) | None => vec![self.status()],
+        }
+    }
+
+    /// Where nothing else helps: the line that tells how the release stands.
+    pub(super) fn status(&self) -> String {
+        let id = &self.ground.observed.newest.id;
+        self.ground.advisor.status(id)
     }
 
     /// What is changed in each container that runs an image, so that it runs the content; `base` is the reference that the digest is put on.

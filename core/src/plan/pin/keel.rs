@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::judge::Judged;
+use super::judge::{Judged, Way};
 use super::{Aim, Facts, users};
 use crate::ownership::KEEL_POLICY;
-use crate::plan::{Act, ObjectRef, Record, Step, StepState};
+use crate::plan::{Act, Decision, ObjectRef, Record, Step, StepState};
 use crate::report::ImageFlag;
-use crate::workload::LiveWorkload;
+use crate::workload::{LiveWorkload, WorkloadId};
 
 /// The annotation that keeps the policy which Keel had before; empty where it had none.
 const FORMER: &str = "tracebloc.io/keel-policy";
@@ -16,10 +16,23 @@ const FORMER: &str = "tracebloc.io/keel-policy";
 const NEVER: &str = "never";
 
 impl Facts<'_> {
-    /// Tells Keel to leave the workloads that are touched, or gives them back to it.
+    /// Tells Keel to leave the workloads that run what is held, or gives them back to it: also where the image itself stands so already, so that
+    /// what a killed run left is completed.
     pub(super) fn keel(&self, judged: &[Judged<'_>]) -> Vec<Step> {
-        self.touched(judged)
+        let is_meant = |image: &&Judged<'_>| match self.wish.aim {
+            Aim::Hold => {
+                matches!(image.way, Way::Values | Way::Live)
+                    || image.plan.decision == Decision::Pinned
+            }
+            Aim::LetGo => true,
+            Aim::Tag { .. } => false,
+        };
+        let meant = judged.iter().filter(is_meant);
+        let users: Vec<&WorkloadId> = meant.flat_map(|image| users(image.image)).collect();
+        self.ground
+            .order()
             .into_iter()
+            .filter(|id| users.contains(id))
             .filter_map(|id| self.ground.live(id))
             .filter_map(|live| match self.wish.aim {
                 Aim::Hold => hold_off(live),

@@ -14,18 +14,13 @@ use crate::workload::WorkloadId;
 const RELEASE: (&str, &str) = ("helm.sh/v1", "Release");
 
 impl Facts<'_> {
-    /// What is done, in order: Keel is told before anything is held, and again once it is let go.
+    /// What is done, in order. Keel is told last: a pin that fails must not leave it at `never`. What it would move meanwhile is seen, since the
+    /// images are looked at once Helm, or the rollout, is done.
     pub(super) fn steps(&self, judged: &[Judged<'_>], warnings: &mut Vec<String>) -> Vec<Step> {
         let mut steps = Vec::new();
-        let keel = self.keel(judged);
-        if self.wish.aim != Aim::LetGo {
-            steps.extend(keel.clone());
-        }
         steps.extend(self.set_values(judged));
         steps.extend(self.change_workloads(judged));
-        if self.wish.aim == Aim::LetGo {
-            steps.extend(keel);
-        }
+        steps.extend(self.keel(judged));
         if steps
             .iter()
             .any(|step| matches!(step.act, Act::SetValue(_)))
@@ -128,7 +123,8 @@ impl Facts<'_> {
             .collect()
     }
 
-    /// The workloads themselves, each with the mark that tells our own refresh to leave it.
+    /// The workloads themselves, each with the mark that tells our own refresh to leave it. The mark goes before the rollout, and counts only once
+    /// the image names that digest: where the run is killed between the two, the refresh that finishes the rollout leaves what is held.
     fn change_workloads(&self, judged: &[Judged<'_>]) -> Vec<Step> {
         let live: Vec<&Judged<'_>> = judged
             .iter()
@@ -178,6 +174,9 @@ impl Facts<'_> {
                 state: StepState::Pending,
                 act: Act::Annotate(record),
             };
+            if self.wish.aim == Aim::Hold {
+                steps.push(mark.clone());
+            }
             if rollout.containers.iter().any(ContainerChange::sets) {
                 steps.push(Step {
                     id: format!("roll-out-{}-{}", id.kind.resource(), id.name),
@@ -190,7 +189,7 @@ impl Facts<'_> {
                     act: Act::SetImage(rollout),
                 });
             }
-            if !matches!(self.wish.aim, Aim::Tag { .. }) {
+            if lets_go {
                 steps.push(mark);
             }
         }

@@ -109,12 +109,12 @@ impl<'facts> Facts<'facts> {
             let reason = format!(
                 "its tag is the channel that {channel} names, and {job} would bring it back to that at its next run"
             );
-            return Err(No::new(Guard::RefreshActive, reason));
+            return Err(No::new(Guard::RefreshActive, reason).advise_all(self.stop_refresh()));
         }
         if users(image).is_empty() {
             let reason =
                 "the chart has no value for its tag, and what runs it is made anew each time";
-            return Err(No::new(Guard::TagNotInForce, reason));
+            return Err(No::new(Guard::TagNotInForce, reason).advise(self.status()));
         }
         Ok(())
     }
@@ -175,10 +175,10 @@ impl<'facts> Facts<'facts> {
                 if let Some(platform) = platform
                     && !offered.iter().any(|offer| offer.serves(platform))
                 {
-                    return Err(No::new(
-                        Guard::PlatformMissing,
-                        format!("the tag has no image for {platform}, which node {node} needs"),
-                    ));
+                    let message =
+                        format!("the tag has no image for {platform}, which node {node} needs");
+                    let nodes = self.ground.advisor.nodes();
+                    return Err(No::new(Guard::PlatformMissing, message).advise(nodes));
                 }
             }
         }

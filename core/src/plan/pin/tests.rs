@@ -126,10 +126,38 @@ fn hold(snapshot: &Snapshot) -> Pinning {
 
 fn let_go(snapshot: &Snapshot) -> Plan {
     let profile = Profile::client().unwrap();
-    pin(snapshot, &profile, &wish(true)).unwrap().plan
+    let Pinning {
+        plan,
+        printed,
+        by_hand,
+        ..
+    } = pin(snapshot, &profile, &wish(true)).unwrap();
+    assert_eq!(printed, None, "unpin has no such flag");
+    let upgrades = plan
+        .steps
+        .iter()
+        .any(|step| matches!(step.act, Act::SetValue(_)));
+    assert_eq!(upgrades, by_hand.iter().any(|line| line.contains("=null")));
+    plan
 }
 
 pub(super) fn guards(plan: &Plan) -> Vec<Guard> {
+    for refusal in &plan.refusals {
+        // A whole line, a flag, or a value to set elsewhere.
+        let is_typed = |line: &String| {
+            ["kubectl ", "helm ", "--"]
+                .iter()
+                .any(|start| line.starts_with(start))
+                || line
+                    .split_once(": ")
+                    .is_some_and(|(path, _)| path.contains('.'))
+        };
+        // What a cache serves is told by nothing but the cache.
+        if refusal.guard != Guard::CacheStale {
+            assert!(!refusal.advice.is_empty(), "{refusal:?}");
+        }
+        assert!(refusal.advice.iter().all(is_typed), "{refusal:?}");
+    }
     plan.refusals.iter().map(|refusal| refusal.guard).collect()
 }
 
@@ -158,7 +186,15 @@ fn values(plan: &Plan) -> Vec<(&str, Option<Digest>)> {
 
 #[test]
 fn what_runs_is_held_by_every_value_that_the_chart_has_for_it() {
-    let Pinning { plan, values: told } = hold(&unpinned(&[1, 1]));
+    let Pinning {
+        plan,
+        values: told,
+        printed,
+        by_hand,
+    } = hold(&unpinned(&[1, 1]));
+    assert!(printed.unwrap().contains(" --print-values"));
+    let set = format!(" --set-string {VALUE}={} ", digest(1));
+    assert!(by_hand.last().unwrap().contains(&set), "{by_hand:?}");
     assert_eq!(guards(&plan), []);
     assert_eq!(words(&plan), ["set-value"]);
     assert_eq!(plan.images[0].decision, Decision::Pin);
@@ -256,6 +292,14 @@ fn each_guard_says_no() {
     check("pending", Guard::ReleasePending, &|snapshot| {
         snapshot.releases[0].newest.status = ReleaseStatus::PendingUpgrade;
     });
+    let mut stuck = unpinned(&[1]);
+    let deployed = release(&mut stuck).clone();
+    stuck.releases[0].newest.status = ReleaseStatus::PendingUpgrade;
+    release(&mut stuck).last_deployed = Some("2026-01-01T00:00:00Z".parse().unwrap());
+    stuck.releases[0].deployed = Some(Evidence::Known(deployed));
+    let plan = hold(&stuck).plan;
+    let way_out = &plan.refusals[0].advice[1];
+    assert!(way_out.starts_with("helm rollback edge "), "{way_out}");
     check("managed", Guard::ManagedElsewhere, &|snapshot| {
         let marks = &mut main_workload(snapshot).marks;
         marks.managers.insert("helm-controller".to_owned());
@@ -314,6 +358,17 @@ fn a_foreign_owner_is_named_only_where_helm_would_stumble() {
             .iter()
             .all(|one| one.message.contains("kubectl-set"));
         assert!(told, "{plan:?}");
+        for refusal in &plan.refusals {
+            let [pin, forced] = refusal.advice.as_slice() else {
+                panic!("{refusal:?}")
+            };
+            let wanted = "kubectl tracebloc pin edge/edge --image jobs-manager ";
+            assert!(pin.starts_with(wanted) || *pin == wanted.trim(), "{pin}");
+            assert!(
+                forced.contains(" --force-conflicts --set-string images."),
+                "{forced}"
+            );
+        }
         guards(&plan)
     };
     let set = |number: u8| format!("tracebloc/jobs-manager@{}", digest(number));
@@ -331,8 +386,12 @@ fn keel_is_told_and_gets_back_what_it_had() {
     let notes = &mut main.marks.notes;
     notes.insert(KEEL_POLICY.to_owned(), "force".to_owned());
     let plan = hold(&snapshot).plan;
-    assert_eq!(words(&plan), ["annotate", "set-value"]);
-    let Act::Annotate(told) = &plan.steps[0].act else {
+    assert_eq!(
+        words(&plan),
+        ["set-value", "annotate"],
+        "an upgrade that fails leaves Keel as it was"
+    );
+    let Act::Annotate(told) = &plan.steps[1].act else {
         panic!("{plan:?}")
     };
     assert_eq!(told.annotations[KEEL_POLICY], "never");
@@ -350,16 +409,47 @@ fn keel_is_told_and_gets_back_what_it_had() {
 }
 
 #[test]
+fn what_a_run_left_with_keel_is_completed_by_the_next() {
+    let set = json!({"images": {"jobsManager": {"digest": digest(1)}, "requestsProxy": {"digest": digest(1)}}});
+    let mut held = running("1.9.28", &defaults(), &set, &[1]);
+    let notes = &mut main_workload(&mut held).marks.notes;
+    notes.insert(KEEL_POLICY.to_owned(), "force".to_owned());
+    let plan = hold(&held).plan;
+    assert_eq!(plan.images[0].decision, Decision::Pinned);
+    assert_eq!(words(&plan), ["annotate"], "killed before it told Keel");
+    let mut failed = unpinned(&[1]);
+    let main = main_workload(&mut failed);
+    let former = "tracebloc.io/keel-policy".to_owned();
+    main.records.insert(former.clone(), "force".to_owned());
+    let plan = let_go(&failed);
+    assert_eq!(plan.images[0].decision, Decision::NotPinned);
+    let Act::Annotate(told) = &plan.steps[0].act else {
+        panic!("{plan:?}")
+    };
+    assert_eq!(told.annotations[KEEL_POLICY], "force");
+    assert_eq!(told.clears, [former]);
+}
+
+#[test]
 fn without_a_value_the_workload_is_changed_only_where_nothing_moves_it() {
     let bare = json!({});
     let refused = hold(&running("1.9.28", &bare, &bare, &[1])).plan;
     assert_eq!(guards(&refused), [Guard::RefreshActive]);
+    let stopping = json!({"imageRefresh": {"suspend": false}});
+    let refused = hold(&running("1.9.28", &stopping, &bare, &[1])).plan;
+    let line = &refused.refusals[0].advice[0];
+    assert!(line.starts_with("helm upgrade edge "), "{line}");
+    assert!(line.contains(" --set imageRefresh.suspend=true "), "{line}");
     let mut suspended = running("1.9.28", &bare, &bare, &[1]);
     suspended.live[2].cron.as_mut().unwrap().suspended = true;
     let plan = hold(&suspended).plan;
     assert_eq!(guards(&plan), []);
-    assert_eq!(words(&plan), ["set-image", "annotate"]);
-    let Act::Annotate(mark) = &plan.steps[1].act else {
+    assert_eq!(
+        words(&plan),
+        ["annotate", "set-image"],
+        "killed in the wait, it is held all the same"
+    );
+    let Act::Annotate(mark) = &plan.steps[0].act else {
         panic!("{plan:?}")
     };
     // Once it is done, it is left by a second pin and by a refresh, and let go of.

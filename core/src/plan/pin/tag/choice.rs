@@ -25,7 +25,7 @@ impl<'facts> Facts<'facts> {
         known: Option<&'facts ProfileImage>,
         image: &ImageReport,
     ) -> Result<Choice<'facts>, No> {
-        let no = |message: &str| Err(No::new(Guard::TagNotInForce, message));
+        let no = |message: &str| Err(No::new(Guard::TagNotInForce, message).advise(self.status()));
         if image.flags.contains(&ImageFlag::Held) {
             return no("the chart holds it behind its tag on purpose");
         }
