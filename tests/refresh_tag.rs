@@ -133,6 +133,19 @@ fn what_no_tag_would_move_is_refused_and_nothing_is_begun() {
     }
     let revisions = value(&tenant, "tag-refused", "");
     assert_eq!(revisions["egressProxy"], Value::Null, "{revisions}");
+    // What is told as the way out of the chart's own refresh is one.
+    for line in plan(&channel, 11)["refusals"][0]["advice"]
+        .as_array()
+        .unwrap()
+    {
+        paste(&tenant, line.as_str().unwrap(), Helm::Four)
+            .success()
+            .unwrap();
+    }
+    tenant.wait_ready().unwrap();
+    let free = ["--allow-downgrade", "--dry-run"];
+    let moved = plan(&to(&tenant, "jobs-manager", "2.0.0", &free), 0);
+    assert_eq!(decision(&moved, "jobs-manager"), "move", "{moved:#}");
 }
 
 #[test]
