@@ -1,6 +1,7 @@
 //! Carrying out a plan: one step after the other, each with its preconditions looked at again, and each so that whoever comes after a kill can tell
 //! from the cluster where it stood (DESIGN §7).
 
+mod content;
 mod error;
 mod failure;
 mod jobs;

@@ -4,27 +4,25 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
-use tracebloc_core::assess::{self, Question};
 use tracebloc_core::change::{ANNOTATION, Change, ChangeState, ContainerChange, ROLLBACK};
 use tracebloc_core::plan::{ObjectRef, Rollout};
-use tracebloc_core::workload::{Pod, Rollout as RolloutState, WorkloadId};
+use tracebloc_core::workload::{Rollout as RolloutState, WorkloadId};
 
 use super::failure::Blame;
 use super::settle::Settled;
 use super::{Application, ApplyError, is_made};
 use crate::cluster::{ClusterError, Edit, Held, MissingPart};
 use crate::context::now;
-use crate::gather;
 
 /// How long to wait where it is not known whether a change arrived.
-const RECONNECT: Duration = Duration::from_secs(1);
+pub(super) const RECONNECT: Duration = Duration::from_secs(1);
 
 /// How long a controller may take to see a change that asks nothing of it, and how soon to look again.
 const UNOBSERVED: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How often to ask then.
-const RECONNECTS: usize = 30;
+pub(super) const RECONNECTS: usize = 30;
 
 /// Where a rollout stands once its step has begun.
 pub(super) enum Stage {
@@ -160,112 +158,6 @@ impl Application<'_> {
         Err(failure)
     }
 
-    /// Whether the pods run what they were to run; the reason where they do not.
-    async fn runs(&self, held: &Held, rollout: &Rollout) -> Result<Result<(), String>, ApplyError> {
-        let id = &rollout.workload;
-        for one in &rollout.containers {
-            if let Some(variable) = &one.variable
-                && held.variable(&one.container, variable) != Some(one.to.as_str())
-            {
-                return Ok(Err(format!(
-                    "{variable} was set to something else meanwhile"
-                )));
-            }
-        }
-        let images: Vec<&ContainerChange> = rollout
-            .containers
-            .iter()
-            .filter(|one| one.variable.is_none())
-            .collect();
-        let pods = self.pods_at_last(id).await?;
-        let is_plain = pods.iter().all(|pod| {
-            images.iter().all(|one| {
-                pod.containers
-                    .get(&one.container)
-                    .and_then(|container| container.running.as_ref())
-                    .is_some_and(|running| running.digest == one.wanted)
-            })
-        });
-        if is_plain {
-            return Ok(Ok(()));
-        }
-        // The same content may have several digests: that takes the whole comparison, with what is published now.
-        self.compares(id, &images).await
-    }
-
-    /// The pods of a workload. A server that does not answer for a while is asked again: the rollout has ended, and nothing is lost by waiting.
-    async fn pods_at_last(&self, id: &WorkloadId) -> Result<Vec<Pod>, ApplyError> {
-        for _ in 0..RECONNECTS {
-            match self.pods(id).await {
-                Err(ApplyError::Cluster { source, .. }) if may_pass(&source) => {}
-                outcome => return outcome,
-            }
-            tokio::select! {
-                () = sleep(RECONNECT) => {}
-                () = self.means.interrupt.asked() => return Err(ApplyError::Interrupted),
-            }
-        }
-        self.pods(id).await
-    }
-
-    async fn compares(
-        &self,
-        id: &WorkloadId,
-        images: &[&ContainerChange],
-    ) -> Result<Result<(), String>, ApplyError> {
-        let means = self.means;
-        let gathered = Box::pin(gather::gather(
-            means.context,
-            means.ui,
-            means.profile,
-            means.request,
-        ))
-        .await;
-        let snapshot = match gathered {
-            Ok(gathered) => gathered.snapshot,
-            Err(error) => {
-                return Ok(Err(format!(
-                    "the rollout ended, and what the pods run could not be established: {error}"
-                )));
-            }
-        };
-        let question = Question {
-            digest: true,
-            all_images: true,
-            ..Question::default()
-        };
-        let report = assess::outdated(&snapshot, means.profile, &question);
-        let reports = report.releases.iter().flat_map(|release| &release.images);
-        for one in images {
-            let of_image: Vec<_> = reports
-                .clone()
-                .filter(|image| image.name == one.image)
-                .collect();
-            let published = of_image
-                .iter()
-                .find_map(|image| image.digest.published.as_ref());
-            let runs = of_image
-                .iter()
-                .flat_map(|image| &image.digest.running)
-                .filter(|running| running.workload == *id);
-            if published != Some(&one.wanted) {
-                return Ok(Err(format!(
-                    "the tag of {} moved again meanwhile",
-                    one.image
-                )));
-            }
-            if let Some(other) = runs.clone().find(|running| running.current != Some(true)) {
-                return Ok(Err(format!(
-                    "the rollout ended, and pods run {} of {} in place of {}",
-                    other.digest.short(),
-                    one.image,
-                    one.wanted.short()
-                )));
-            }
-        }
-        Ok(Ok(()))
-    }
-
     /// The end of a change: fields that Helm renders are handed back, the annotation says what came of it, and it is left in the history.
     pub(super) async fn close(
         &self,
@@ -317,7 +209,7 @@ impl Application<'_> {
 }
 
 /// True where the server may answer when it is asked again, and where what was asked of it may have been done.
-fn may_pass(error: &ClusterError) -> bool {
+pub(super) fn may_pass(error: &ClusterError) -> bool {
     matches!(
         error,
         ClusterError::Timeout
