@@ -96,6 +96,8 @@ struct Victim {
     kubeconfig: std::path::PathBuf,
     /// How many requests a whole run takes, by whether what is published works.
     requests: BTreeMap<bool, usize>,
+    /// The same of one that goes back.
+    requests_back: usize,
 }
 
 impl Victim {
@@ -114,18 +116,33 @@ impl Victim {
             proxy,
             kubeconfig,
             requests: BTreeMap::new(),
+            requests_back: 0,
         };
-        victim.settle("first sight");
+        victim.settle("first sight", &[]);
         for works in [true, false] {
             victim.publish("measured", works);
-            victim.proxy.log().clear();
-            let output = Output::of(&mut victim.refresh()).unwrap();
-            assert_eq!(output.is_success(), works, "{output}");
-            victim
-                .requests
-                .insert(works, victim.proxy.log().all().len());
+            let taken = victim.measure(&mut victim.refresh(), works);
+            victim.requests.insert(works, taken);
+            if works {
+                victim.requests_back = victim.measure(&mut victim.go_back(), true);
+            }
         }
         victim
+    }
+
+    /// How many requests a run takes.
+    fn measure(&self, run: &mut Command, works: bool) -> usize {
+        self.proxy.log().clear();
+        let output = Output::of(run).unwrap();
+        assert_eq!(output.is_success(), works, "{output}");
+        self.proxy.log().all().len()
+    }
+
+    /// The way back from the last refresh.
+    fn go_back(&self) -> Command {
+        let mut command = self.refresh();
+        command.arg("--rollback");
+        command
     }
 
     fn refresh(&self) -> Command {
@@ -143,7 +160,6 @@ impl Victim {
                 "0",
                 "--timeout",
                 self.scenario.timeout,
-                "--clear-flap",
                 "-n",
                 namespace,
             ],
@@ -172,7 +188,7 @@ impl Victim {
     }
 
     /// Lets a run end that nobody kills, until there is nothing more to do or the guard says that it was tried often enough.
-    fn settle(&self, told: &str) {
+    fn settle(&self, told: &str, more: &[&str]) {
         let mut outputs = Vec::new();
         let once = [
             "refresh",
@@ -186,10 +202,9 @@ impl Victim {
             "--timeout",
             self.scenario.timeout,
         ];
-        // The killed run may not have come to take the marks of the one before away.
-        let again = [&once[..], &["--clear-flap"]].concat();
-        for arguments in [&again[..], &once, &once, &once] {
-            let output = run(&self.tenant, arguments);
+        let once = [&once[..], more].concat();
+        for _ in 0..4 {
+            let output = run(&self.tenant, &once);
             let plan: Value = serde_json::from_str(&output.stdout).unwrap_or_default();
             let is_idle = output.code == Some(0) && plan["steps"] == serde_json::json!([]);
             let is_guarded = output.code == Some(11) && plan["refusals"][0]["guard"] == "flapping";
@@ -218,7 +233,7 @@ impl Victim {
         let before = running(&self.tenant, "api");
         self.publish(&format!("seed {seed}"), works);
         let published = self.published("tracebloc/jobs-manager");
-        self.run_and_kill(number, moment);
+        self.run_and_kill(self.refresh(), number, moment);
         let asked: Vec<String> = self
             .proxy
             .log()
@@ -228,13 +243,21 @@ impl Victim {
             .collect();
         let last = asked.last().cloned().unwrap_or_default();
         let told = format!("{told} ({last})");
-        self.settle(&told);
+        self.settle(&told, &[]);
         self.look(&told, works, &before, &published);
-        if works {
-            "brought forward"
-        } else {
-            "brought back"
+        if !works {
+            return "brought back";
         }
+        if chance.below(3) > 0 {
+            return "brought forward";
+        }
+        // What was brought forward is gone back from, and that is killed too.
+        let number = usize::try_from(chance.below(self.requests_back as u64)).unwrap();
+        let told = format!("{told}; its way back killed {moment:?} request {number}");
+        self.run_and_kill(self.go_back(), number, moment);
+        self.settle(&told, &["--rollback"]);
+        self.look(&told, false, &before, &published);
+        "gone back from"
     }
 
     fn published(&self, repository: &str) -> String {
@@ -243,8 +266,7 @@ impl Victim {
         registry.digest(&repository, "prod").unwrap().unwrap()
     }
 
-    fn run_and_kill(&self, number: usize, moment: Moment) {
-        let mut command = self.refresh();
+    fn run_and_kill(&self, mut command: Command, number: usize, moment: Moment) {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         self.proxy.log().clear();
         let process = std::sync::Arc::new(Mutex::new(None::<Child>));
@@ -314,6 +336,18 @@ impl Victim {
             Some(monitor[0].as_str()),
             "{told}: the other record"
         );
+        // Where all is well the chart's own job is told of no failure any more.
+        let attempts = annotation(&self.tenant, &deployment, "refresh-attempt");
+        assert!(!works || attempts.is_none(), "{told}: {attempts:?}");
+        let job = object(
+            &self.tenant,
+            "cronjob",
+            &format!("{}-image-refresh", self.name),
+        );
+        assert!(
+            !is_ours(&job, "f:suspend"),
+            "{told}: the job is not handed back"
+        );
         let mut changed = vec![
             object(&self.tenant, "deployment", &deployment),
             object(
@@ -343,15 +377,20 @@ impl Victim {
                     "{told}: {name} is left {state}"
                 );
             }
-            let ours = live["metadata"]["managedFields"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter(|entry| entry["manager"] == "kubectl-tracebloc")
-                .any(|entry| entry.to_string().contains("f:image"));
-            assert!(!ours, "{told}: {name} is not handed back");
+            let is_kept = is_ours(&live, "f:image");
+            assert!(!is_kept, "{told}: {name} is not handed back");
         }
     }
+}
+
+/// True if that field of an object is ours.
+fn is_ours(live: &Value, field: &str) -> bool {
+    live["metadata"]["managedFields"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry["manager"] == "kubectl-tracebloc")
+        .any(|entry| entry.to_string().contains(field))
 }
 
 impl Victim {

@@ -14,7 +14,7 @@ use tracebloc_bed::image::Image;
 use tracebloc_core::plan::Plan;
 
 use crate::docs::{faults, validator};
-use crate::refresh::{annotation, object, plan, recorded, refresh, steps};
+use crate::refresh::{annotation, break_tag, object, plan, recorded, refresh, running, steps};
 use crate::refresh_runs::{spawn, start_job, wait_for_change};
 use crate::support::{PLUGIN, installed, tenant};
 
@@ -30,6 +30,11 @@ struct Prompted {
 impl Prompted {
     /// `refresh` with the plan as JSON, up to the question.
     fn refresh(tenant: &Tenant<'_>) -> Self {
+        Self::refresh_with(tenant, "")
+    }
+
+    /// The same with more flags.
+    fn refresh_with(tenant: &Tenant<'_>, more: &str) -> Self {
         let cluster = tenant.bed().cluster();
         let file = |name: &str| {
             let path = format!("prompt/{}/{name}", tenant.namespace());
@@ -37,7 +42,7 @@ impl Prompted {
         };
         let (pid, answer) = (file("pid"), file("answer"));
         let line = format!(
-            "echo $$ >'{}'; exec {PLUGIN} refresh --context bed --output json --min-ready 0 --namespace {} >'{}'",
+            "echo $$ >'{}'; exec {PLUGIN} refresh --context bed --output json --min-ready 0 {more} --namespace {} >'{}'",
             pid.display(),
             tenant.namespace(),
             answer.display()
@@ -105,6 +110,26 @@ impl Prompted {
         });
         (status.code(), answer, self.shown)
     }
+}
+
+#[test]
+fn what_moved_while_the_answer_was_waited_for_is_brought_back_too() {
+    let tenant = installed("prompt-beside", "1.9.28");
+    recorded(&tenant);
+    let beside = running(&tenant, "pods-monitor-container");
+    break_tag(&tenant, "tracebloc/jobs-manager");
+    let prompted = Prompted::refresh_with(&tenant, "--timeout 8s");
+    tenant
+        .move_tag("tracebloc/pods-monitor", "prod", "moved meanwhile")
+        .unwrap();
+    let (code, answer, shown) = prompted.say("y");
+    assert_eq!(code, Some(1), "{shown}");
+    assert_eq!(steps(&answer)[0].2, "failed", "{shown}");
+    assert_eq!(
+        running(&tenant, "pods-monitor-container"),
+        beside,
+        "{shown}"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use tokio::time::sleep;
 use tracebloc_core::assess::{self, Question};
 use tracebloc_core::change::ContainerChange;
-use tracebloc_core::plan::Rollout;
+use tracebloc_core::plan::{Beside, Rollout};
 use tracebloc_core::workload::{Pod, WorkloadId};
 
 use super::rollout::{RECONNECT, RECONNECTS, may_pass};
@@ -50,7 +50,7 @@ impl Application<'_> {
     }
 
     /// The pods of a workload. A server that does not answer for a while is asked again: the rollout has ended, and nothing is lost by waiting.
-    async fn pods_at_last(&self, id: &WorkloadId) -> Result<Vec<Pod>, ApplyError> {
+    pub(super) async fn pods_at_last(&self, id: &WorkloadId) -> Result<Vec<Pod>, ApplyError> {
         for _ in 0..RECONNECTS {
             match self.pods(id).await {
                 Err(ApplyError::Cluster { source, .. }) if may_pass(&source) => {}
@@ -62,6 +62,37 @@ impl Application<'_> {
             }
         }
         self.pods(id).await
+    }
+
+    /// What came to other content beside what was to change, since its tag moved after the plan was made: it is brought back too.
+    pub(super) async fn moved_beside(
+        &self,
+        rollout: &Rollout,
+    ) -> Result<Vec<ContainerChange>, ApplyError> {
+        let id = &rollout.workload;
+        let beside = self.plan.on_failure.beside.iter();
+        let beside: Vec<&Beside> = beside.filter(|one| one.workload == *id).collect();
+        if beside.is_empty() || rollout.finishes.is_some() {
+            return Ok(Vec::new());
+        }
+        let (held, pods) = (self.hold(id).await?, self.pods_at_last(id).await?);
+        let moved = beside.into_iter().filter_map(|one| {
+            let reference = held.image(&one.container)?;
+            let other = pods
+                .iter()
+                .filter_map(|pod| pod.containers.get(&one.container)?.running.as_ref())
+                .find(|running| running.digest != one.former)?;
+            Some(ContainerChange {
+                container: one.container.clone(),
+                image: one.image.clone(),
+                variable: None,
+                from: reference.to_owned(),
+                to: reference.to_owned(),
+                former: Some(one.former.clone()),
+                wanted: other.digest.clone(),
+            })
+        });
+        Ok(moved.collect())
     }
 
     async fn compares(

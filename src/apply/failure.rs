@@ -49,12 +49,13 @@ impl Application<'_> {
         if let Some(job) = &self.plan.on_failure.suspends {
             self.stopped.get_or_try_init(|| self.stop(job)).await?;
         }
-        let change = Change {
+        let mut change = Change {
             state: ChangeState::Undoing,
             reason: Some(reason),
             attempt,
             ..change
         };
+        change.containers.extend(self.moved_beside(rollout).await?);
         self.means.ui.note(&format!(
             "{}: it failed, and what ran before is brought back",
             rollout.workload.name

@@ -50,7 +50,7 @@ impl Application<'_> {
     /// Looks at a settled workload until its pods have been ready for long enough; the reason where they did not stay so.
     async fn stays(&self, id: &WorkloadId) -> Result<Result<Box<Held>, String>, ApplyError> {
         let end = Instant::now() + self.means.pace.min_ready;
-        let before = restarts(&self.pods(id).await?);
+        let before = restarts(&self.pods_at_last(id).await?);
         loop {
             let rest = end.saturating_duration_since(Instant::now());
             tokio::select! {
@@ -74,7 +74,7 @@ impl Application<'_> {
             if Instant::now() < end {
                 continue;
             }
-            let after = restarts(&self.pods(id).await?);
+            let after = restarts(&self.pods_at_last(id).await?);
             let again = after
                 .iter()
                 .find(|(pod, restarts)| before.get(*pod).is_some_and(|before| before < restarts));

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Facts;
 use super::decide::Judged;
 use super::since::{Since, since};
-use crate::change::{ANNOTATION, Change, ChangeState, ContainerChange, REFRESH};
+use crate::change::{ANNOTATION, Change, ChangeState, ContainerChange, REFRESH, ROLLBACK};
 use crate::image::{Digest, ImageRef};
 use crate::plan::guards::refusal;
 use crate::plan::{Decision, Guard, ImagePlan, Refusal, Rollout};
@@ -69,6 +69,7 @@ impl<'facts> Facts<'facts> {
                 way.rollouts.insert(id.clone(), rollout);
             }
         }
+        self.unrecorded(&mut judged);
         if judged.is_empty() {
             warnings.push(
                 "no refresh of this release is known that could be gone back from".to_owned(),
@@ -76,6 +77,48 @@ impl<'facts> Facts<'facts> {
         }
         way.judged = judged.into_values().collect();
         way
+    }
+
+    /// Images that were gone back from, and whose record still tells of what was left: whoever went back did not live to write it.
+    fn unrecorded(&self, judged: &mut BTreeMap<String, Judged<'facts>>) {
+        for id in self.order() {
+            let text = self.live(id).and_then(|live| live.records.get(ANNOTATION));
+            let last = text.and_then(|text| Change::parse(text));
+            let went_back =
+                |last: &Change| last.command == ROLLBACK && last.state == ChangeState::Done;
+            for then in last
+                .iter()
+                .filter(|last| went_back(last))
+                .flat_map(|last| &last.containers)
+            {
+                let Some((index, image)) = self.image_in(id, &then.image) else {
+                    continue;
+                };
+                let known = self.known(image);
+                let record = self.record_key(known);
+                let running = &image.digest.running;
+                let runs = |digest: &Digest| {
+                    *digest == then.wanted
+                        || self.index_of(image, digest).as_ref() == Some(&then.wanted)
+                };
+                let is_all = !running.is_empty() && running.iter().all(|one| runs(&one.digest));
+                let lies = image.digest.recorded.as_ref() != Some(&then.wanted);
+                let is_wished =
+                    self.wish.images.is_empty() || self.wish.images.contains(&then.image);
+                if !(is_wished && is_all && lies && record.is_some()) {
+                    continue;
+                }
+                let reason = "it was gone back from, and the record tells of what was left";
+                judged.entry(then.image.clone()).or_insert_with(|| Judged {
+                    index,
+                    known,
+                    plan: ImagePlan::of(image, Decision::Record, reason.to_owned()),
+                    is_behind: false,
+                    record,
+                    to_record: Some(then.wanted.clone()),
+                });
+            }
+        }
     }
 
     /// What leads one container back.

@@ -55,6 +55,32 @@ fn message(plan: &Plan) -> &str {
 }
 
 #[test]
+fn a_way_back_that_did_not_live_to_record_is_recorded_by_the_next() {
+    const RECORD: &str = "tracebloc.io/last-refreshed-jobs-manager-digest";
+    let wish = RefreshWish {
+        rollback: true,
+        ..RefreshWish::default()
+    };
+    let recorded = |content: u8| {
+        let mut snapshot = given_up(2, true);
+        let records = &mut main_workload(&mut snapshot).records;
+        records.insert(RECORD.to_owned(), digest(content).to_string());
+        plan(&snapshot, &wish)
+    };
+    assert_eq!(words(&recorded(1)), [""; 0]);
+    let mended = recorded(2);
+    assert_eq!((words(&mended), guards(&mended)), (vec!["record"], vec![]));
+    let Act::Record(record) = &mended.steps[0].act else {
+        panic!("{mended:?}")
+    };
+    assert_eq!(record.annotations[RECORD], digest(1).to_string());
+    assert_eq!(
+        record.clears, [""; 0],
+        "the chart's own job still leaves it"
+    );
+}
+
+#[test]
 fn after_an_undo_other_content_is_brought_and_counted_anew() {
     for by_rollback in [false, true] {
         let wish = RefreshWish::default();
