@@ -53,6 +53,7 @@ mod refresh_requests;
 mod refresh_rights;
 mod refresh_runs;
 mod refresh_tag;
+mod refresh_wishes;
 mod registry_credentials;
 mod registry_memory;
 mod registry_requests;

@@ -159,6 +159,17 @@ impl<'facts> Facts<'facts> {
                 "the chart holds it behind its tag on purpose".to_owned(),
             );
         }
+        let opt_out = self
+            .profile
+            .opt_outs
+            .iter()
+            .find(|opt_out| opt_out.image == image.name && opt_out.is_in_force(self.release));
+        if let Some(opt_out) = opt_out.filter(|_| self.is_ours) {
+            return says(
+                Decision::OptedOut,
+                format!("the value {} is {}", opt_out.value, opt_out.text),
+            );
+        }
         if image.flags.contains(&ImageFlag::Pinned) {
             let value = known.and_then(|known| known.digest_value.as_ref());
             let reason = match value {
@@ -174,17 +185,6 @@ impl<'facts> Facts<'facts> {
             |reference: &Reference| self.is_held_live(&reference.workload.workload, image);
         if image.references.iter().any(is_held) {
             return says(Decision::Pinned, "pin holds it on its workload".to_owned());
-        }
-        let opt_out = self
-            .profile
-            .opt_outs
-            .iter()
-            .find(|opt_out| opt_out.image == image.name && opt_out.is_in_force(self.release));
-        if let Some(opt_out) = opt_out.filter(|_| self.is_ours) {
-            return says(
-                Decision::OptedOut,
-                format!("the value {} is {}", opt_out.value, opt_out.text),
-            );
         }
         let version = self.release.chart.version.as_ref();
         if let Some(carried) = known.and_then(|known| known.carried.as_ref())
