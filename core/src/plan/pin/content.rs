@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::{Facts, No};
 use crate::image::Digest;
-use crate::manifest::{Document, Manifest};
 use crate::plan::Guard;
 use crate::report::{DigestKind, ImageReport, TagSource};
 
@@ -46,7 +45,7 @@ impl Facts<'_> {
         }
         let whole: BTreeSet<(Digest, bool)> = running
             .iter()
-            .map(|one| match self.index_of(image, &one.digest) {
+            .map(|one| match self.ground.index_of(image, &one.digest) {
                 Some(index) => (index, false),
                 None => (one.digest.clone(), one.kind == DigestKind::Manifest),
             })
@@ -78,21 +77,5 @@ impl Facts<'_> {
         words.extend(image.digest.recorded.is_none().then_some("--force"));
         let id = &self.ground.observed.newest.id;
         self.ground.advisor.refresh(id, &words)
-    }
-
-    /// The index with that manifest in it, of those that are known: what is published, and what pins the image now.
-    fn index_of(&self, image: &ImageReport, digest: &Digest) -> Option<Digest> {
-        let repository = self.image_in_use(image)?.repository().clone();
-        let documents = self.ground.snapshot.manifests.get(&repository)?;
-        [&image.digest.published, &image.digest.pinned]
-            .into_iter()
-            .flatten()
-            .find(|index| match documents.get(index) {
-                Some(Document::Found(Manifest::Index { children })) => {
-                    children.iter().any(|child| child.digest == *digest)
-                }
-                Some(_) | None => false,
-            })
-            .cloned()
     }
 }

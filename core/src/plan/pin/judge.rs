@@ -330,14 +330,6 @@ impl<'facts> Facts<'facts> {
             former,
         })
     }
-
-    /// A reference of the image, as some container has it.
-    pub(super) fn image_in_use(&self, image: &ImageReport) -> Option<&'facts ImageRef> {
-        image
-            .references
-            .iter()
-            .find_map(|reference| self.ground.live_image(&reference.workload))
-    }
 }
 
 pub(super) fn refuse(judged: &mut Judged<'_>, no: No) -> (Decision, String) {
