@@ -198,7 +198,7 @@ fn without_a_helm_it_is_the_workstation() {
 }
 
 /// A quota lets no further pod come up.
-fn allow_no_pods(tenant: &Tenant<'_>) {
+pub(crate) fn allow_no_pods(tenant: &Tenant<'_>) {
     let quota = json!({
         "apiVersion": "v1", "kind": "ResourceQuota",
         "metadata": {"name": "none", "namespace": tenant.namespace()}, "spec": {"hard": {"pods": "0"}},

@@ -13,6 +13,7 @@ use tracebloc_bed::{Helm, Tenant};
 use crate::outdated_connection::{exec, plugin, token};
 use crate::outdated_faults::through;
 use crate::pin::{hold, images};
+use crate::pin_faults::allow_no_pods;
 use crate::refresh::{annotation, break_tag, plan, recorded, running, steps};
 use crate::refresh_runs::{ended, spawn, spawn_as, wait_for_change};
 use crate::support::{installed, paste};
@@ -147,6 +148,31 @@ fn a_record_that_somebody_else_wrote_meanwhile_is_not_written_over() {
     assert!(told.contains("2 of 3 steps were done"), "{told}");
     let left = annotation(&tenant, name, "last-refreshed-jobs-manager-digest");
     assert_eq!(left, Some(theirs));
+}
+
+#[test]
+fn what_was_brought_forward_before_a_failure_is_told_with_the_way_back() {
+    let tenant = installed("meanwhile-ahead", "1.9.28");
+    recorded(&tenant);
+    let good = running(&tenant, "api");
+    let moved = tenant
+        .move_tag("tracebloc/jobs-manager", "prod", "two")
+        .unwrap()
+        .digest;
+    let child = spawn(&tenant, &["--soak", "4s", "--timeout", "5s"]);
+    wait_for_change(&tenant, "meanwhile-ahead-jobs-manager", "done");
+    allow_no_pods(&tenant);
+    let (code, told) = ended(child);
+    assert_eq!(code, Some(1), "{told}");
+    assert_eq!(running(&tenant, "api"), [moved]);
+    assert_eq!(running(&tenant, "proxy"), good, "it stays or comes back");
+    kubectl(&tenant, &["delete", "resourcequota", "none"]);
+    tenant.wait_ready().unwrap();
+    let mut lines = told.split('`');
+    let line = lines.find(|part| part.ends_with(" --context bed"));
+    let line = line.unwrap_or_else(|| panic!("no way back: {told}"));
+    paste(&tenant, line, Helm::Four).success().unwrap();
+    assert_eq!(running(&tenant, "api"), good);
 }
 
 #[test]

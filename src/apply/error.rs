@@ -102,6 +102,8 @@ pub(crate) struct Failure {
     pub(crate) pods: Vec<String>,
     /// What became of it.
     pub(crate) aftermath: Aftermath,
+    /// Where others of the same plan came to what they are for: the line that goes back from these too.
+    pub(crate) ahead: Option<String>,
 }
 
 /// What became of a rollout that failed.
@@ -162,6 +164,9 @@ impl ApplyError {
                         format!("it could not be undone: {why}; look at the workload at once")
                     }
                 });
+                hints.extend(failure.ahead.iter().map(|line| {
+                    format!("other workloads were brought forward before; go back from that too with `{line}`")
+                }));
                 hints
             }
             Self::Interrupted | Self::Lease(LeaseError::Lost { .. }) => vec![

@@ -3,7 +3,7 @@
 
 use tracebloc_core::change::{ANNOTATION, Change, ChangeState, ContainerChange};
 use tracebloc_core::image::{Digest, ImageRef};
-use tracebloc_core::plan::{AttemptCounter, ObjectRef, Rollout};
+use tracebloc_core::plan::{AttemptCounter, ObjectRef, Rollout, Step, StepState};
 use tracebloc_core::workload::WorkloadId;
 
 use super::error::{Aftermath, Failure};
@@ -120,7 +120,15 @@ impl Application<'_> {
             reason,
             pods,
             aftermath,
+            ahead: self.ahead(),
         })))
+    }
+
+    /// The line that goes back also from what came to its end before.
+    fn ahead(&self) -> Option<String> {
+        let is_ahead = |step: &Step| step.state == StepState::Done && step.act.rollout().is_some();
+        let line = self.plan.on_failure.way_back.clone()?;
+        self.plan.steps.iter().any(is_ahead).then_some(line)
     }
 
     /// Counts so many failures that the chart's own job gives up.
@@ -197,6 +205,7 @@ impl Application<'_> {
             reason,
             pods,
             aftermath,
+            ahead: self.ahead(),
         })))
     }
 

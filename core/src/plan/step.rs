@@ -240,6 +240,9 @@ pub struct OnFailure {
     /// What may have come to other content beside what was to change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<Beside>,
+    /// The command line that goes back also from rollouts that came to what they are for before another one failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_back: Option<String>,
 }
 
 /// A container that is not to change, and starts anew with those that do: it pulls its tag, which may move between plan and rollout.

@@ -242,10 +242,15 @@ impl Facts<'_> {
             .flat_map(|rollout| self.beside(rollout))
             .collect();
         let followed = self.is_followed_by_job(rollouts);
+        let way_back = (rolls_out && !self.wish.rollback).then(|| {
+            let id = &self.observed.newest.id;
+            self.advisor.refresh(id, &["--rollback"])
+        });
         let Some(main) = self.main.filter(|_| self.is_ours && followed) else {
             return OnFailure {
                 undo: rolls_out && !self.wish.keep_failed,
                 beside,
+                way_back,
                 ..OnFailure::default()
             };
         };
@@ -270,6 +275,7 @@ impl Facts<'_> {
                 .filter(|_| !self.wish.keep_failed)
                 .map(|job| job.workload.id.clone()),
             beside,
+            way_back,
         }
     }
 }
